@@ -1,0 +1,137 @@
+import { CrcnnError } from "../errors/index.ts";
+import { type AffineMap, affineMap, formatShape, type Layer, type Shape, sizeOf } from "../plan/index.ts";
+import { booleanOption, integerOption, type Pair, pairOption } from "./arguments.ts";
+import { makeLayer } from "./layer.ts";
+
+export interface AvgPool2dOptions {
+  /** At least 1. */
+  readonly kernelSize: Pair;
+  /** At least 1; the kernel's size where omitted or null. */
+  readonly stride?: Pair | null | undefined;
+  /** Zeros on both sides of each axis, at most half the kernel; 0 where omitted. */
+  readonly padding?: Pair | undefined;
+  /** Round the output size up, so that the last window may leave the padded input; false where omitted. */
+  readonly ceilMode?: boolean | undefined;
+  /** Padding counts in the divisor; true where omitted. */
+  readonly countIncludePad?: boolean | undefined;
+  /** Divides every sum by this instead of the window's size; none where omitted or null. */
+  readonly divisorOverride?: number | null | undefined;
+}
+
+/** The part of one window along one axis. */
+interface Span {
+  /** Half-open range inside the input. */
+  readonly first: number;
+  readonly end: number;
+  /** Length with padding, but without what ceilMode lets stand out beyond it. */
+  readonly padded: number;
+}
+
+/**
+ * torch.nn.AvgPool2d on `[channels, height, width]`.
+ *
+ * @throws TypeError or RangeError for an option of the wrong type or range.
+ */
+export function avgPool2dLayer(options: AvgPool2dOptions): Layer {
+  const kernelSize = pairOption("AvgPool2d: kernelSize", options.kernelSize, 1);
+  const stride = pairOption("AvgPool2d: stride", options.stride ?? kernelSize, 1);
+  const padding = pairOption("AvgPool2d: padding", options.padding ?? 0, 0);
+  if (padding.some((zeros, axis) => zeros > kernelSize[axis]! / 2)) {
+    throw new RangeError(
+      `AvgPool2d: padding must be at most half the kernel ${formatShape(kernelSize)}, got ${formatShape(padding)}`,
+    );
+  }
+  const ceilMode = booleanOption("AvgPool2d: ceilMode", options.ceilMode ?? false);
+  const countIncludePad = booleanOption("AvgPool2d: countIncludePad", options.countIncludePad ?? true);
+  const divisorOverride = options.divisorOverride ?? null;
+  if (divisorOverride !== null) integerOption("AvgPool2d: divisorOverride", divisorOverride, 1);
+
+  function outputShape(inputShape: Shape): Shape {
+    if (inputShape.length !== 3) {
+      throw new CrcnnError(
+        "SHAPE_MISMATCH",
+        `AvgPool2d takes an image of channels x height x width, got the shape ${formatShape(inputShape)}`,
+      );
+    }
+    const [channels, ...image] = inputShape as readonly [number, number, number];
+    const pooled = image.map((length, axis) => outputLength(length, axis));
+    if (pooled.some((length) => length < 1)) {
+      throw new CrcnnError(
+        "SHAPE_MISMATCH",
+        `AvgPool2d: the kernel ${formatShape(kernelSize)} is larger than the input ${formatShape(inputShape)} with padding ` +
+          `${formatShape(padding)}; use a larger input or a smaller kernel`,
+      );
+    }
+    return [channels, ...pooled];
+  }
+
+  function outputLength(length: number, axis: number): number {
+    const steps = (length + 2 * padding[axis]! - kernelSize[axis]!) / stride[axis]!;
+    if (!ceilMode) return Math.floor(steps) + 1;
+    const rounded = Math.ceil(steps) + 1;
+    // PyTorch drops a last window that would start in the padding on the far side.
+    return (rounded - 1) * stride[axis]! >= length + padding[axis]! ? rounded - 1 : rounded;
+  }
+
+  /** The windows along one axis, by output index; none is empty, as padding is at most half a kernel. */
+  function spans(inputShape: Shape, shape: Shape, axis: number): readonly Span[] {
+    const length = inputShape[axis + 1]!;
+    return Array.from({ length: shape[axis + 1]! }, (_, output) => {
+      const start = output * stride[axis]! - padding[axis]!;
+      const end = Math.min(start + kernelSize[axis]!, length + padding[axis]!);
+      return { first: Math.max(start, 0), end: Math.min(end, length), padded: end - start };
+    });
+  }
+
+  function divisor(vertical: Span, horizontal: Span): number {
+    if (divisorOverride !== null) return divisorOverride;
+    if (countIncludePad) return vertical.padded * horizontal.padded;
+    return (vertical.end - vertical.first) * (horizontal.end - horizontal.first);
+  }
+
+  function forward(x: Float64Array, inputShape: Shape, shape: Shape): Float64Array {
+    const [channels, height, width] = inputShape as readonly [number, number, number];
+    const rows = spans(inputShape, shape, 0);
+    const columns = spans(inputShape, shape, 1);
+    const y = new Float64Array(sizeOf(shape));
+    let to = 0;
+    for (let channel = 0; channel < channels; channel++) {
+      const plane = channel * height * width;
+      for (const vertical of rows) {
+        for (const horizontal of columns) {
+          let sum = 0;
+          for (let iy = vertical.first; iy < vertical.end; iy++) {
+            for (let ix = horizontal.first; ix < horizontal.end; ix++) sum += x[plane + iy * width + ix]!;
+          }
+          y[to++] = sum / divisor(vertical, horizontal);
+        }
+      }
+    }
+    return y;
+  }
+
+  function algebra(inputShape: Shape, shape: Shape): AffineMap {
+    const [, height, width] = inputShape as readonly [number, number, number];
+    const rows = spans(inputShape, shape, 0);
+    const columns = spans(inputShape, shape, 1);
+    return affineMap(inputShape, shape, (row, add) => {
+      const horizontal = columns[row % columns.length]!;
+      const vertical = rows[Math.floor(row / columns.length) % rows.length]!;
+      const channel = Math.floor(row / (rows.length * columns.length));
+      const weight = 1 / divisor(vertical, horizontal);
+      for (let iy = vertical.first; iy < vertical.end; iy++) {
+        for (let ix = horizontal.first; ix < horizontal.end; ix++) add((channel * height + iy) * width + ix, weight);
+      }
+    });
+  }
+
+  return makeLayer({
+    kind: "AvgPool2d",
+    options: { kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride },
+    outputShape,
+    products: (inputShape, shape) =>
+      sizeOf(shape) * Math.min(kernelSize[0], inputShape[1]!) * Math.min(kernelSize[1], inputShape[2]!),
+    forward,
+    algebra: (inputShape, shape) => ({ kind: "affine", map: algebra(inputShape, shape) }),
+  });
+}
