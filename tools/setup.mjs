@@ -9,7 +9,9 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
-  console.error(`crcnn needs Node 20.19 or newer; this is Node ${process.versions.node}. Install a newer one and try again.`);
+  console.error(
+    `crcnn needs Node 20.19 or newer; this is Node ${process.versions.node}. Install a newer one and try again.`,
+  );
   process.exit(1);
 }
 
@@ -22,7 +24,9 @@ function run(what, command, args) {
 }
 
 const stamp = join(root, "node_modules", ".crcnn-lockfile");
-const lockfile = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+const lockfile = createHash("sha256")
+  .update(readFileSync(join(root, "package-lock.json")))
+  .digest("hex");
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lockfile) {
   console.error("crcnn: installing the dependencies named in package-lock.json …");
   const npm = process.env.npm_execpath;

@@ -51,5 +51,6 @@ export class CrcnnError extends Error {
 
 /** Throws the reason of an aborted signal as a `CrcnnError`; does nothing otherwise. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new CrcnnError("ABORTED", "the work was cancelled by its AbortSignal", { cause: signal.reason });
+  if (signal?.aborted)
+    throw new CrcnnError("ABORTED", "the work was cancelled by its AbortSignal", { cause: signal.reason });
 }

@@ -1,0 +1,128 @@
+/**
+ * One growing block of 32-bit words in which all polynomials live, addressed by word offsets, so that kernels of every kind
+ * (and later threads) can share them without copying.
+ *
+ * Growth replaces the buffer: read `heap.words` again after anything that may allocate, never keep a view across it.
+ */
+
+import { CrcnnError } from "../errors/index.ts";
+
+/** Allocations are rounded up to this many words: the smallest limb (N = 2^10). */
+const GRANULE = 1024;
+const WORD_BYTES = 4;
+const MIB = 2 ** 20;
+
+/** A piece of the heap. Freed by `free()`, by the end of its plan, or at the latest when it is garbage collected. */
+export interface HeapBlock {
+  /** First word. */
+  readonly offset: number;
+  /** Length in words, as asked for. */
+  readonly length: number;
+  /** Gives the words back. A second call does nothing. */
+  free(): void;
+}
+
+export interface Heap {
+  /** All words, as signed 32-bit integers. Replaced when the heap grows. */
+  readonly words: Int32Array;
+  /** Reserves words; their content is undefined. @throws CrcnnError MEMORY_LIMIT naming what was needed. */
+  allocate(length: number): HeapBlock;
+  /** Bytes in use and bytes reserved from the system. */
+  usage(): { readonly used: number; readonly reserved: number };
+}
+
+interface Extent {
+  offset: number;
+  length: number;
+}
+
+/**
+ * Makes a heap.
+ *
+ * @param options.maximumBytes The ceiling, at most 4 GiB (the default), since offsets are 32-bit byte addresses elsewhere.
+ */
+export function createHeap(options: { maximumBytes?: number; initialBytes?: number } = {}): Heap {
+  const { maximumBytes = 4096 * MIB, initialBytes = 16 * MIB } = options;
+  if (!(maximumBytes > 0 && maximumBytes <= 4096 * MIB)) {
+    throw new RangeError(`maximumBytes must be in (0, 4 GiB], got ${maximumBytes}`);
+  }
+  let words = new Int32Array(Math.min(initialBytes, maximumBytes) / WORD_BYTES);
+  let used = 0;
+  /** Free extents by rising offset; neighbours are always merged. */
+  const free: Extent[] = [{ offset: 0, length: words.length }];
+
+  function release({ offset, length }: Extent): void {
+    used -= length;
+    let low = 0;
+    for (let high = free.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (free[middle].offset < offset) low = middle + 1;
+      else high = middle;
+    }
+    free.splice(low, 0, { offset, length });
+    for (const index of [low, low - 1]) {
+      const [left, right] = [free[index], free[index + 1]];
+      if (left && right && left.offset + left.length === right.offset) {
+        left.length += right.length;
+        free.splice(index + 1, 1);
+      }
+    }
+  }
+
+  const abandoned = new FinalizationRegistry<Extent>(release);
+
+  function grow(length: number): void {
+    const needed = (words.length + length) * WORD_BYTES;
+    if (needed > maximumBytes) {
+      throw new CrcnnError(
+        "MEMORY_LIMIT",
+        `the polynomial heap needs ${Math.ceil(needed / MIB)} MiB, its limit is ${Math.floor(maximumBytes / MIB)} MiB: ` +
+          "raise maximumBytes (at most 4 GiB) or keep fewer keys and ciphertexts alive",
+      );
+    }
+    const previous = words;
+    words = new Int32Array(Math.min(Math.max(needed, 2 * previous.length * WORD_BYTES), maximumBytes) / WORD_BYTES);
+    words.set(previous);
+    used += words.length - previous.length;
+    release({ offset: previous.length, length: words.length - previous.length });
+  }
+
+  function take(length: number): Extent {
+    for (const [index, extent] of free.entries()) {
+      if (extent.length < length) continue;
+      const { offset } = extent;
+      extent.offset += length;
+      extent.length -= length;
+      if (extent.length === 0) free.splice(index, 1);
+      used += length;
+      return { offset, length };
+    }
+    grow(length);
+    return take(length);
+  }
+
+  return {
+    get words(): Int32Array {
+      return words;
+    },
+    allocate(length: number): HeapBlock {
+      const extent = take(Math.max(GRANULE, Math.ceil(length / GRANULE) * GRANULE));
+      let live = true;
+      const block: HeapBlock = {
+        offset: extent.offset,
+        length,
+        free(): void {
+          if (!live) return;
+          live = false;
+          abandoned.unregister(block);
+          release(extent);
+        },
+      };
+      abandoned.register(block, extent, block);
+      return block;
+    },
+    usage() {
+      return { used: used * WORD_BYTES, reserved: words.length * WORD_BYTES };
+    },
+  };
+}

@@ -1,0 +1,13 @@
+/** Words, primes, transforms, RNS polynomials and sampling. Knows no cryptography. */
+export * from "./automorphism.ts";
+export * from "./base-conversion.ts";
+export * from "./heap.ts";
+export * from "./kernels/kernels.ts";
+export { createTypescriptKernels } from "./kernels/typescript.ts";
+export * from "./modular.ts";
+export * from "./ntt-table.ts";
+export * from "./polynomial.ts";
+export * from "./primes.ts";
+export * from "./random.ts";
+export * from "./ring.ts";
+export * from "./sampling.ts";

@@ -1,0 +1,70 @@
+/**
+ * The kernel interface: every loop over the residues of a limb, and nothing else.
+ *
+ * Limbs are `count` consecutive words of one heap, given by their word offset. Unless a kernel says otherwise, inputs are
+ * residues in [0, p) and outputs are residues in [0, p); outputs may be the same limb as an input, but not overlap it
+ * partly. Backends must agree bit for bit. No kernel allocates heap memory.
+ */
+
+import type { Modulus } from "../modular.ts";
+import type { NttTable } from "../ntt-table.ts";
+
+/** How to bring an integer, given by its residues modulo the primes of a source basis, to another prime. */
+export interface BasisConversion {
+  /** 1 / q_j for each source prime q_j. */
+  readonly sourceInverses: Float64Array;
+  /** Q / q_j modulo the target prime, where Q is the product of the source primes. */
+  readonly weights: Int32Array;
+  /** Q modulo the target prime. */
+  readonly product: number;
+  readonly target: Modulus;
+}
+
+export interface Kernels {
+  readonly backend: string;
+
+  /** Negacyclic transform in place; natural order in, bit-reversed order out. */
+  forwardNtt(limb: number, table: NttTable): void;
+  /** Inverse transform in place, with the division by N; bit-reversed order in, natural order out. */
+  inverseNtt(limb: number, table: NttTable): void;
+
+  add(out: number, left: number, right: number, count: number, modulus: Modulus): void;
+  subtract(out: number, left: number, right: number, count: number, modulus: Modulus): void;
+  negate(out: number, limb: number, count: number, modulus: Modulus): void;
+  multiply(out: number, left: number, right: number, count: number, modulus: Modulus): void;
+  /** limb * scalar, for a scalar in [0, p). */
+  multiplyScalar(out: number, limb: number, scalar: number, count: number, modulus: Modulus): void;
+  /** (left - right) * scalar, for a scalar in [0, p). */
+  subtractMultiplyScalar(
+    out: number,
+    left: number,
+    right: number,
+    scalar: number,
+    count: number,
+    modulus: Modulus,
+  ): void;
+  /**
+   * Sum over k of lefts[k] * rights[k], reduced once at the end. At most {@link MAX_DOT_PRODUCT_TERMS} pairs. `out` must not
+   * be an input.
+   */
+  dotProduct(out: number, lefts: ArrayLike<number>, rights: ArrayLike<number>, count: number, modulus: Modulus): void;
+
+  /**
+   * The centred representative x in [-Q/2, Q/2) of the source residues, modulo the target prime: fast base conversion with the
+   * multiple of Q found in floating point (Halevi, Polyakov, Shoup, CT-RSA 2019, section 2.2). Limb j must hold
+   * x * (Q / q_j)^-1 mod q_j. A value within 2^-45 Q of the ends may come out as the other end.
+   */
+  convertBasis(out: number, sources: ArrayLike<number>, count: number, conversion: BasisConversion): void;
+
+  /** out[i] = limb[permutation[i]]: an automorphism on NTT values. `out` must not be the input. */
+  permute(out: number, limb: number, permutation: Int32Array): void;
+
+  /** Residues of signed integers, |value| < p. */
+  setSigned(out: number, values: Int32Array, modulus: Modulus): void;
+}
+
+/**
+ * Bound on the terms of a dot product. The sum of 256 products stays below 2^8 p^2; held in a double it is wrong by less than
+ * 2^-37 p^2, so the quotient by p < 2^30 is off by at most one.
+ */
+export const MAX_DOT_PRODUCT_TERMS = 256;

@@ -1,0 +1,30 @@
+/** The TypeScript backend: always there, the readable reference. */
+
+import type { Heap } from "../heap.ts";
+import { convertBasis, createAccumulators, dotProduct } from "./dot-product.ts";
+import type { Kernels } from "./kernels.ts";
+import { forwardNtt, inverseNtt } from "./ntt.ts";
+import * as pointwise from "./pointwise.ts";
+
+/** Binds the TypeScript kernels to a heap. The heap's words are read afresh at each call, since growth replaces them. */
+export function createTypescriptKernels(heap: Heap): Kernels {
+  const accumulators = createAccumulators();
+  return {
+    backend: "ts",
+    forwardNtt: (limb, table) => forwardNtt(heap.words, limb, table),
+    inverseNtt: (limb, table) => inverseNtt(heap.words, limb, table),
+    add: (out, left, right, count, modulus) => pointwise.add(heap.words, out, left, right, count, modulus),
+    subtract: (out, left, right, count, modulus) => pointwise.subtract(heap.words, out, left, right, count, modulus),
+    negate: (out, limb, count, modulus) => pointwise.negate(heap.words, out, limb, count, modulus),
+    multiply: (out, left, right, count, modulus) => pointwise.multiply(heap.words, out, left, right, count, modulus),
+    multiplyScalar: (out, limb, scalar, count, modulus) =>
+      pointwise.multiplyScalar(heap.words, out, limb, scalar, count, modulus),
+    subtractMultiplyScalar: (out, left, right, scalar, count, modulus) =>
+      pointwise.subtractMultiplyScalar(heap.words, out, left, right, scalar, count, modulus),
+    dotProduct: (out, lefts, rights, count, modulus) =>
+      dotProduct(heap.words, accumulators, out, lefts, rights, count, modulus),
+    convertBasis: (out, sources, count, conversion) => convertBasis(heap.words, out, sources, count, conversion),
+    permute: (out, limb, permutation) => pointwise.permute(heap.words, out, limb, permutation),
+    setSigned: (out, values, modulus) => pointwise.setSigned(heap.words, out, values, modulus),
+  };
+}

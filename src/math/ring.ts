@@ -1,0 +1,81 @@
+/** The ring Z_Q[X]/(X^N + 1) in residue number system (RNS) form: a list of primes with their tables, a heap and kernels. */
+
+import type { Heap } from "./heap.ts";
+import type { BasisConversion, Kernels } from "./kernels/kernels.ts";
+import { invertMod, type Modulus, modulus, multiplyMod } from "./modular.ts";
+import { createNttTable, type NttTable } from "./ntt-table.ts";
+
+/** A list of indices into `Ring.moduli`: the primes that a polynomial has limbs for. */
+export type Basis = readonly number[];
+
+export interface Ring {
+  /** N. */
+  readonly degree: number;
+  readonly moduli: readonly Modulus[];
+  readonly tables: readonly NttTable[];
+  readonly heap: Heap;
+  readonly kernels: Kernels;
+  /** Constants for lifting centred values from a basis to one prime; computed once and kept. */
+  conversion(source: Basis, target: number): SourceConversion;
+}
+
+/** A {@link BasisConversion} with the scalars that its sources must be multiplied by first. */
+export interface SourceConversion extends BasisConversion {
+  /** (Q / q_j)^-1 modulo q_j for each source prime. */
+  readonly sourceScalars: readonly number[];
+  /** Q^-1 modulo the target prime, or 0 where the target is itself a source. */
+  readonly inverseProduct: number;
+}
+
+/**
+ * Makes a ring.
+ *
+ * @param degree N, a power of two from 2^10 to 2^16.
+ * @param primes Different primes, each 1 modulo 2N.
+ * @throws RangeError for another degree or unsuitable primes.
+ */
+export function createRing(degree: number, primes: readonly number[], heap: Heap, kernels: Kernels): Ring {
+  if (!Number.isInteger(Math.log2(degree)) || degree < 2 ** 10 || degree > 2 ** 16) {
+    throw new RangeError(`the ring degree must be a power of two from 1024 to 65536, got ${degree}`);
+  }
+  if (new Set(primes).size !== primes.length) throw new RangeError(`the primes must differ, got ${primes.join(", ")}`);
+  const moduli = primes.map(modulus);
+  const tables = moduli.map((each) => createNttTable(degree, each));
+  const conversions = new Map<string, SourceConversion>();
+  return {
+    degree,
+    moduli,
+    tables,
+    heap,
+    kernels,
+    conversion(source, target) {
+      const name = `${source.join(",")}>${target}`;
+      let found = conversions.get(name);
+      if (!found) {
+        found = createConversion(
+          source.map((index) => moduli[index]),
+          moduli[target],
+        );
+        conversions.set(name, found);
+      }
+      return found;
+    },
+  };
+}
+
+function createConversion(sources: readonly Modulus[], target: Modulus): SourceConversion {
+  const productWithout = (skipped: number, field: Modulus): number =>
+    sources.reduce(
+      (product, { value }, i) => (i === skipped ? product : multiplyMod(product, value % field.value, field)),
+      1,
+    );
+  const product = productWithout(-1, target);
+  return {
+    sourceInverses: Float64Array.from(sources, (source) => source.inverse),
+    weights: Int32Array.from(sources, (_, j) => productWithout(j, target)),
+    product,
+    inverseProduct: product === 0 ? 0 : invertMod(product, target),
+    sourceScalars: sources.map((source, j) => invertMod(productWithout(j, source), source)),
+    target,
+  };
+}
