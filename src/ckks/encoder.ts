@@ -1,0 +1,175 @@
+/** Encoding vectors as plaintext polynomials and back (Cheon, Kim, Kim, Song, "Homomorphic Encryption for Arithmetic of Approximate Numbers", ASIACRYPT 2017, section 3). */
+
+import { CrcnnError } from "../errors/index.ts";
+import {
+  allocatePolynomial,
+  invertMod,
+  limbOffset,
+  type Modulus,
+  multiplyMod,
+  type Polynomial,
+  readLimb,
+  reduceInteger,
+  subtractMod,
+  toNtt,
+} from "../math/index.ts";
+import type { RlweContext } from "../rlwe/index.ts";
+import { formatScale, requireScale } from "./scale.ts";
+import { createEmbedding, type Embedding, type SlotVector } from "./slots.ts";
+
+/** A plaintext polynomial: slots times scale, rounded, modulo q_0 … q_level. */
+export interface Plaintext {
+  readonly polynomial: Polynomial<"ntt">;
+  readonly level: number;
+  readonly scale: number;
+}
+
+/** Values to encode: reals, or complex numbers as two arrays of the same length. */
+export type SlotValues =
+  | ArrayLike<number>
+  | { readonly real: ArrayLike<number>; readonly imaginary?: ArrayLike<number> | undefined };
+
+export interface EncodeOptions {
+  readonly scale: number;
+  /** Only the limbs 0 … level are made. The top level by default. */
+  readonly level?: number;
+}
+
+export interface Encoder {
+  /** Slots of a full ciphertext: N / 2. */
+  readonly slots: number;
+  /**
+   * Encodes a vector whose length s is a power of two, at most N / 2. A shorter vector is sparse: it stands for itself repeated N / (2s)
+   * times, so rotations turn it modulo s.
+   *
+   * @throws RangeError for another length or values that are not finite; CrcnnError SCALE_OVERFLOW when a coefficient does not fit
+   * the modulus.
+   */
+  encode(values: SlotValues, options: EncodeOptions): Plaintext;
+  /** The same number in every slot: only the constant coefficient is set, no transform is needed. */
+  encodeConstant(value: number, options: EncodeOptions): Plaintext;
+  /**
+   * Decodes a polynomial in coefficient form.
+   *
+   * @param slots How many slots to read, a power of two; fewer than N / 2 reads a sparse vector. N / 2 by default.
+   */
+  decode(message: Polynomial<"coefficient">, scale: number, slots?: number): SlotVector;
+}
+
+export function createEncoder(context: RlweContext): Encoder {
+  const { ring, maxLevel } = context;
+  const maximumSlots = ring.degree / 2;
+  const embeddings = new Map<number, Embedding>();
+
+  function embedding(slots: number): Embedding {
+    if (!Number.isInteger(Math.log2(slots)) || slots > maximumSlots) {
+      throw new RangeError(`the number of slots must be a power of two, at most ${maximumSlots}, got ${slots}`);
+    }
+    let found = embeddings.get(slots);
+    if (!found) {
+      found = createEmbedding(slots);
+      embeddings.set(slots, found);
+    }
+    return found;
+  }
+
+  /** Rounds scaled coefficients that stand `gap` apart into residues. */
+  function toPlaintext(coefficients: Float64Array, gap: number, { scale, level = maxLevel }: EncodeOptions): Plaintext {
+    const basis = context.dataBasis(level);
+    requireFitting(
+      coefficients,
+      scale,
+      basis.map((index) => ring.moduli[index]),
+    );
+    const polynomial = allocatePolynomial(ring, basis, "coefficient");
+    const { words } = ring.heap;
+    for (const [k, index] of basis.entries()) {
+      const limb = limbOffset(polynomial, k);
+      words.fill(0, limb, limb + ring.degree);
+      for (let i = 0; i < coefficients.length; i++) {
+        words[limb + i * gap] = reduceInteger(coefficients[i], ring.moduli[index]);
+      }
+    }
+    return { polynomial: toNtt(polynomial), level, scale };
+  }
+
+  return {
+    slots: maximumSlots,
+    encode(values, options) {
+      requireScale(options.scale);
+      const vector = "real" in values ? values : { real: values };
+      const { length } = vector.real;
+      if (vector.imaginary && vector.imaginary.length !== length) {
+        throw new RangeError(`values: ${length} real parts but ${vector.imaginary.length} imaginary parts`);
+      }
+      const coefficients = embedding(length).toCoefficients(vector);
+      for (let i = 0; i < coefficients.length; i++) coefficients[i] = Math.round(coefficients[i] * options.scale);
+      return toPlaintext(coefficients, maximumSlots / length, options);
+    },
+    encodeConstant(value, options) {
+      requireScale(options.scale);
+      return toPlaintext(Float64Array.of(Math.round(value * options.scale)), ring.degree, options);
+    },
+    decode(message, scale, slots = maximumSlots) {
+      requireScale(scale);
+      const { toSlots } = embedding(slots);
+      const gap = maximumSlots / slots;
+      const coefficients = centredCoefficients(message, gap);
+      for (let i = 0; i < coefficients.length; i++) coefficients[i] /= scale;
+      return toSlots(coefficients);
+    },
+  };
+}
+
+/** @throws RangeError for NaN or infinity, CrcnnError SCALE_OVERFLOW where a coefficient reaches half the modulus. */
+function requireFitting(coefficients: Float64Array, scale: number, moduli: readonly Modulus[]): void {
+  let largest = 0;
+  for (const coefficient of coefficients) {
+    if (!Number.isFinite(coefficient))
+      throw new RangeError(`values must be finite numbers, got one that becomes ${coefficient}`);
+    largest = Math.max(largest, Math.abs(coefficient));
+  }
+  const modulus = moduli.reduce((product, { value }) => product * value, 1);
+  // Integers of 2^84 and more cannot be reduced from a double; no sensible scale comes near.
+  if (2 * largest < modulus && largest < 2 ** 84) return;
+  throw new CrcnnError(
+    "SCALE_OVERFLOW",
+    `a value encoded at scale ${formatScale(scale)} needs ${(Math.log2(largest) + 1).toFixed(1)} bits, the modulus at level ` +
+      `${moduli.length - 1} has ${Math.log2(modulus).toFixed(1)}: encode at a smaller scale or a higher level`,
+  );
+}
+
+/**
+ * Every `gap`-th coefficient as a double, centred: x in [-Q/2, Q/2). Mixed-radix digits (Garner) compare and sum without big integers:
+ * x = d_0 + q_0 (d_1 + q_1 (d_2 + …)); negative numbers are summed from the digits of x - Q, so nothing cancels.
+ */
+function centredCoefficients(message: Polynomial<"coefficient">, gap: number): Float64Array {
+  const moduli = message.basis.map((index) => message.ring.moduli[index]);
+  const limbs = moduli.map((_, k) => readLimb(message, k));
+  const inverses = moduli.map((field, k) =>
+    moduli.slice(0, k).map(({ value }) => invertMod(value % field.value, field)),
+  );
+  const digits = new Array<number>(moduli.length).fill(0);
+  // Digits of (Q - 1) / 2, the largest number that counts as positive: Q is odd, so each is (q_k - 1) / 2.
+  const middle = moduli.map(({ value }) => (value - 1) / 2);
+  const out = new Float64Array(message.ring.degree / gap);
+  for (let i = 0; i < out.length; i++) {
+    for (const [k, field] of moduli.entries()) {
+      let digit = limbs[k][i * gap];
+      for (let j = 0; j < k; j++) {
+        digit = multiplyMod(subtractMod(digit, digits[j] % field.value, field), inverses[k][j], field);
+      }
+      digits[k] = digit;
+    }
+    let top = moduli.length - 1;
+    while (top > 0 && digits[top] === middle[top]) top--;
+    const negative = digits[top] > middle[top];
+    let value = 0;
+    for (let k = moduli.length - 1; k >= 0; k--) {
+      // For a negative x sum the digits of Q - 1 - x, the complements, and take -(that + 1).
+      value = value * moduli[k].value + (negative ? moduli[k].value - 1 - digits[k] : digits[k]);
+    }
+    out[i] = negative ? -(value + 1) : value;
+  }
+  return out;
+}

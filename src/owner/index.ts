@@ -1,0 +1,5 @@
+/** All that touches a secret key. No server entry reaches this tier. */
+export * from "./decrypt.ts";
+export * from "./encrypt.ts";
+export { generateGaloisKey, generatePublicKey, generateRelinearizationKey } from "./keygen.ts";
+export * from "./secret-key.ts";

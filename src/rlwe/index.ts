@@ -1,0 +1,8 @@
+/** The RLWE core: parameters, public and evaluation keys, ciphertexts, key switching. Knows no scheme and no secret. */
+export * from "./ciphertext.ts";
+export * from "./encrypt.ts";
+export * from "./galois.ts";
+export * from "./key-switching.ts";
+export * from "./keys.ts";
+export * from "./parameters.ts";
+export * from "./security.ts";

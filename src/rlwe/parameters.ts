@@ -1,0 +1,102 @@
+/** Parameters of an RLWE instance and the context that is computed from them once. */
+
+import {
+  automorphismPermutation,
+  type Basis,
+  createHeap,
+  createRing,
+  createTypescriptKernels,
+  type Heap,
+  isPrime,
+  type Ring,
+} from "../math/index.ts";
+import { modulusBits, requireSecure, type SecurityLevel } from "./security.ts";
+
+export interface RlweParameters {
+  /** N, a power of two from 2^10 to 2^16. */
+  readonly ringDegree: number;
+  /** The chain q_0 … q_L. Level l uses q_0 … q_l; a rescale drops the last one in use. */
+  readonly dataPrimes: readonly number[];
+  /** The alpha special primes of hybrid key switching; their product is P. */
+  readonly specialPrimes: readonly number[];
+  /** Bits of security that the parameters are checked for. "insecure" switches the check off, for tests alone. */
+  readonly security: SecurityLevel | "insecure";
+}
+
+/** What all parties compute with. Holds no key. */
+export interface RlweContext {
+  readonly parameters: RlweParameters;
+  readonly ring: Ring;
+  /** Tells parameters apart: equal strings mean that ciphertexts and keys fit each other. */
+  readonly id: string;
+  /** L, the index of the last data prime. */
+  readonly maxLevel: number;
+  /** Number of special primes, which is also the number of primes in a digit. */
+  readonly alpha: number;
+  /** log2 of the product of all primes. */
+  readonly modulusBits: number;
+  /** Indices 0 … level. */
+  dataBasis(level: number): Basis;
+  /** Indices 0 … level, then those of the special primes. */
+  keyBasis(level: number): Basis;
+  /** The digits of a polynomial at this level: alpha consecutive primes each, the last may be shorter. */
+  digits(level: number): readonly Basis[];
+  /** The permutation of NTT values for X -> X^element. */
+  permutation(element: number): Int32Array;
+}
+
+/**
+ * Checks parameters and computes the context.
+ *
+ * @param options.heap Where polynomials live; a heap of its own by default.
+ * @throws CrcnnError INSECURE_PARAMETERS above the security table, RangeError for malformed values.
+ */
+export function createRlweContext(parameters: RlweParameters, options: { heap?: Heap } = {}): RlweContext {
+  const { ringDegree, dataPrimes, specialPrimes, security } = parameters;
+  if (dataPrimes.length === 0) throw new RangeError("dataPrimes must hold at least one prime");
+  if (specialPrimes.length === 0) throw new RangeError("specialPrimes must hold at least one prime");
+  const primes = [...dataPrimes, ...specialPrimes];
+  for (const prime of primes) {
+    if (!isPrime(prime)) throw new RangeError(`dataPrimes and specialPrimes must hold primes, got ${prime}`);
+  }
+  if (security !== "insecure") requireSecure(ringDegree, primes, security);
+  const heap = options.heap ?? createHeap();
+  const ring = createRing(ringDegree, primes, heap, createTypescriptKernels(heap));
+
+  const maxLevel = dataPrimes.length - 1;
+  const alpha = specialPrimes.length;
+  const special = specialPrimes.map((_, i) => dataPrimes.length + i);
+  const dataBases = dataPrimes.map((_, level) => Array.from({ length: level + 1 }, (_, i) => i));
+  const keyBases = dataBases.map((basis) => [...basis, ...special]);
+  const digitsByLevel = dataBases.map((basis) =>
+    Array.from({ length: Math.ceil(basis.length / alpha) }, (_, d) => basis.slice(d * alpha, (d + 1) * alpha)),
+  );
+  const permutations = new Map<number, Int32Array>();
+  return {
+    parameters,
+    ring,
+    id: `${ringDegree}:${dataPrimes.join(",")}:${specialPrimes.join(",")}`,
+    maxLevel,
+    alpha,
+    modulusBits: modulusBits(primes),
+    dataBasis: (level) => atLevel(dataBases, level),
+    keyBasis: (level) => atLevel(keyBases, level),
+    digits: (level) => atLevel(digitsByLevel, level),
+    permutation(element) {
+      let found = permutations.get(element);
+      if (!found) {
+        found = automorphismPermutation(ringDegree, element);
+        permutations.set(element, found);
+      }
+      return found;
+    },
+  };
+}
+
+function atLevel<T>(byLevel: readonly T[], level: number): T {
+  const found = byLevel[level];
+  if (found === undefined) {
+    throw new RangeError(`level must be an integer from 0 to ${byLevel.length - 1}, got ${level}`);
+  }
+  return found;
+}
