@@ -49,7 +49,7 @@ export function createHeap(options: { maximumBytes?: number; initialBytes?: numb
   let words = new Int32Array(Math.min(initialBytes, maximumBytes) / WORD_BYTES);
   let used = 0;
   /** Free extents by rising offset; neighbours are always merged. */
-  const free: Extent[] = [{ offset: 0, length: words.length }];
+  const free: Extent[] = words.length > 0 ? [{ offset: 0, length: words.length }] : [];
 
   function release({ offset, length }: Extent): void {
     used -= length;
@@ -72,7 +72,9 @@ export function createHeap(options: { maximumBytes?: number; initialBytes?: numb
   const abandoned = new FinalizationRegistry<Extent>(release);
 
   function grow(length: number): void {
-    const needed = (words.length + length) * WORD_BYTES;
+    const last = free.at(-1);
+    const tail = last && last.offset + last.length === words.length ? last.length : 0;
+    const needed = (words.length - tail + length) * WORD_BYTES;
     if (needed > maximumBytes) {
       throw new CrcnnError(
         "MEMORY_LIMIT",

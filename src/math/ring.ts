@@ -4,6 +4,7 @@ import type { Heap } from "./heap.ts";
 import type { BasisConversion, Kernels } from "./kernels/kernels.ts";
 import { invertMod, type Modulus, modulus, multiplyMod } from "./modular.ts";
 import { createNttTable, type NttTable } from "./ntt-table.ts";
+import { isPrime } from "./primes.ts";
 
 /** A list of indices into `Ring.moduli`: the primes that a polynomial has limbs for. */
 export type Basis = readonly number[];
@@ -39,6 +40,8 @@ export function createRing(degree: number, primes: readonly number[], heap: Heap
     throw new RangeError(`the ring degree must be a power of two from 1024 to 65536, got ${degree}`);
   }
   if (new Set(primes).size !== primes.length) throw new RangeError(`the primes must differ, got ${primes.join(", ")}`);
+  const composite = primes.find((prime) => !isPrime(prime));
+  if (composite !== undefined) throw new RangeError(`every modulus must be a prime, ${composite} is not`);
   const moduli = primes.map(modulus);
   const tables = moduli.map((each) => createNttTable(degree, each));
   const conversions = new Map<string, SourceConversion>();

@@ -54,10 +54,11 @@ export function forwardNtt(words: Int32Array, offset: number, table: NttTable): 
       }
     }
   }
+  const { inverse } = table.modulus;
   for (let i = offset, end = offset + ringDegree; i < end; i++) {
-    let x = words[i];
-    x = x - p + ((x >> 31) & p2);
-    words[i] = x + ((x >> 31) & p);
+    // The excess of a Shoup product may reach past ±2p. The half keeps the quotient off the integers: its floor is exact.
+    const x = words[i];
+    words[i] = x - Math.imul(Math.floor((x + 0.5) * inverse), p);
   }
 }
 

@@ -84,7 +84,9 @@ export function subtractMultiplyScalar(
 ): void {
   const quotient = scalar / p;
   for (let i = 0; i < count; i++) {
-    const a = (words[left + i] - words[right + i]) | 0;
+    // Not negative: Shoup's product of a negative number may fall below -p, where one correction is not enough.
+    let a = (words[left + i] - words[right + i]) | 0;
+    a += (a >> 31) & p;
     let product = (Math.imul(a, scalar) - Math.imul((a * quotient) | 0, p)) | 0;
     product += (product >> 31) & p;
     product -= p;
