@@ -44,7 +44,13 @@ export function conv2dLayer(options: Conv2dOptions): Layer {
     "kernelHeight",
     "kernelWidth",
   ]);
-  const [outChannels, groupInputs, ...kernelSize] = weight.shape as readonly [number, number, number, number];
+  const [outChannels, groupInputs, kernelHeight, kernelWidth] = weight.shape as readonly [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const kernelSize = Object.freeze([kernelHeight, kernelWidth] as const);
   const bias = biasOption("Conv2d: bias", options.bias, outChannels);
   const stride = pairOption("Conv2d: stride", options.stride ?? 1, 1);
   const dilation = pairOption("Conv2d: dilation", options.dilation ?? 1, 1);
@@ -55,9 +61,8 @@ export function conv2dLayer(options: Conv2dOptions): Layer {
   const inChannels = groupInputs * groups;
   const groupOutputs = outChannels / groups;
   const padding = paddingOption(options.padding ?? 0, stride);
-  const vertical = axisOf("height", kernelSize[0], stride[0], dilation[0], paddingOf(padding, 0));
-  const horizontal = axisOf("width", kernelSize[1], stride[1], dilation[1], paddingOf(padding, 1));
-  const [kernelHeight, kernelWidth] = kernelSize;
+  const vertical = axisOf("height", kernelHeight, stride[0], dilation[0], paddingOf(padding, 0));
+  const horizontal = axisOf("width", kernelWidth, stride[1], dilation[1], paddingOf(padding, 1));
 
   function outputShape(inputShape: Shape): Shape {
     const [channels, height, width] = inputShape;
