@@ -1,0 +1,2 @@
+export { loadTorch } from "./load.ts";
+export type { SourceLayer, SourceModel } from "./source-model.ts";

@@ -1,0 +1,35 @@
+/** The entry to the reader of torch files. */
+
+import { CrcnnError } from "../../errors/index.ts";
+import { openArchive } from "./archive.ts";
+import { toModel } from "./modules.ts";
+import type { PickleValue } from "./pickle-values.ts";
+import type { SourceModel } from "./source-model.ts";
+import { storageLoader } from "./tensors.ts";
+import { printable } from "./text.ts";
+import { unpickle } from "./unpickle.ts";
+
+/**
+ * Reads a network saved whole with `torch.save(model, path)` by torch 1.6 or later: a torch.nn.Sequential, nested or not, or one bare
+ * layer. Nothing in the file is run: it becomes inert data, and only what is on an allow-list is read at all.
+ *
+ * Weights of float16, bfloat16, float32 and float64 are widened exactly to doubles.
+ *
+ * @param name what messages call the file.
+ * @throws CrcnnError with a message of one line: UNSAFE_FILE (wants code run), INVALID_FILE (damaged), UNSUPPORTED_FILE (of another
+ * kind, which it names), UNSUPPORTED_MODEL, UNSUPPORTED_LAYER (naming class, position and remedy), LIMIT_EXCEEDED.
+ */
+export function loadTorch(bytes: Uint8Array, name = "model"): SourceModel {
+  try {
+    return toModel(readTorchFile(bytes));
+  } catch (error) {
+    if (!(error instanceof CrcnnError)) throw error;
+    throw new CrcnnError(error.code, `${printable(name)}: ${error.message}`, { cause: error });
+  }
+}
+
+/** The object that a file of torch.save holds, as inert data. Errors as those of {@link loadTorch}, without the file's name. */
+export function readTorchFile(bytes: Uint8Array): PickleValue {
+  const archive = openArchive(bytes);
+  return unpickle(archive.pickle, storageLoader(archive));
+}

@@ -1,0 +1,139 @@
+/** PyTorch's layers as ours: one function a class, by its full name. */
+
+import { CrcnnError } from "../../errors/index.ts";
+import {
+  type AvgPool2dOptions,
+  avgPool2dLayer,
+  type Conv2dOptions,
+  conv2dLayer,
+  type FlattenOptions,
+  flattenLayer,
+  linearLayer,
+  squareLayer,
+} from "../../layers/index.ts";
+import type { Layer } from "../../plan/index.ts";
+import { dictOf, type ElementBudget, type ModuleState, moduleState } from "./module-state.ts";
+import { className, type ModuleObject } from "./pickle-values.ts";
+import { adviceFor } from "./refusals.ts";
+import { printable } from "./text.ts";
+
+const TORCH = /^torch\.nn\./;
+const HOOKS = ["_forward_hooks", "_forward_pre_hooks"];
+
+const LAYERS: ReadonlyMap<string, (state: ModuleState) => Layer> = new Map([
+  ["torch.nn.modules.conv.Conv2d", conv2d],
+  ["torch.nn.modules.linear.Linear", linear],
+  ["torch.nn.modules.pooling.AvgPool2d", avgPool2d],
+  ["torch.nn.modules.flatten.Flatten", flatten],
+]);
+
+/** True for a class that runs encrypted: one of torch's that is known here, or a user's class named Square. */
+export function isKnownLayer({ type }: ModuleObject): boolean {
+  return LAYERS.has(className(type)) || isUserSquare(type);
+}
+
+/**
+ * Makes the layer of a module.
+ *
+ * @param position the path to it, for messages.
+ * @throws CrcnnError UNSUPPORTED_LAYER naming class, position and remedy; INVALID_FILE for attributes that PyTorch would
+ * not have written; as {@link moduleState} for the weights.
+ */
+export function makeLayer(object: ModuleObject, position: string, budget: ElementBudget): Layer {
+  const { type, state } = object;
+  const label = `layer ${position} (${printable(type.name)})`;
+  if (HOOKS.some((name) => dictOf(state, name).size > 0) || state?.has("forward")) {
+    throw unsupported(`${label} has hooks, which are code and not in the file: remove them and save again`);
+  }
+  if (isUserSquare(type)) {
+    if (dictOf(state, "_parameters").size + dictOf(state, "_modules").size > 0) {
+      throw unsupported(`${label} has weights or layers of its own: a class named Square must only compute x * x`);
+    }
+    return squareLayer();
+  }
+  const make = LAYERS.get(className(type));
+  if (make === undefined) {
+    if (TORCH.test(type.module)) throw unsupported(`${label} does not run encrypted: ${adviceFor(type.name)}`);
+    throw unsupported(
+      `${label} is the class ${printable(className(type))}, whose forward is code and not in the file: write it as a torch.nn.Sequential of torch's own layers`,
+    );
+  }
+  return withLabel(label, () => make(moduleState(object, label, budget)));
+}
+
+function isUserSquare(type: ModuleObject["type"]): boolean {
+  return type.name === "Square" && !TORCH.test(type.module);
+}
+
+// The factories check the type and range of every option themselves, so attributes are passed on as they are in the file.
+
+function conv2d(state: ModuleState): Layer {
+  const mode = state.attribute("padding_mode", "zeros");
+  if (mode !== "zeros") {
+    throw unsupported(
+      `${state.label} has padding_mode ${String(mode)}, only zeros runs encrypted: train with padding_mode="zeros"`,
+    );
+  }
+  const weight = state.weight();
+  const groups = state.attribute("groups");
+  const kernel = state.attribute("kernel_size");
+  checkShape(state, weight.shape, [
+    state.attribute("out_channels"),
+    Number(state.attribute("in_channels")) / Number(groups),
+    ...(Array.isArray(kernel) ? kernel : []),
+  ]);
+  return conv2dLayer({
+    weight,
+    bias: state.parameter("bias"),
+    stride: state.attribute("stride"),
+    padding: state.attribute("padding"),
+    dilation: state.attribute("dilation"),
+    groups,
+  } as Conv2dOptions);
+}
+
+function linear(state: ModuleState): Layer {
+  const weight = state.weight();
+  checkShape(state, weight.shape, [state.attribute("out_features"), state.attribute("in_features")]);
+  return linearLayer({ weight, bias: state.parameter("bias") });
+}
+
+function avgPool2d(state: ModuleState): Layer {
+  return avgPool2dLayer({
+    kernelSize: state.attribute("kernel_size"),
+    stride: state.attribute("stride"),
+    padding: state.attribute("padding"),
+    ceilMode: state.attribute("ceil_mode"),
+    countIncludePad: state.attribute("count_include_pad"),
+    divisorOverride: state.attribute("divisor_override", null),
+  } as AvgPool2dOptions);
+}
+
+function flatten(state: ModuleState): Layer {
+  return flattenLayer({ startDim: state.attribute("start_dim"), endDim: state.attribute("end_dim") } as FlattenOptions);
+}
+
+/** The sizes that a layer states of itself must be those of its weight. */
+function checkShape(state: ModuleState, shape: readonly number[], stated: readonly unknown[]): void {
+  if (shape.length !== stated.length || shape.some((size, axis) => size !== stated[axis])) {
+    throw new CrcnnError(
+      "INVALID_FILE",
+      `${state.label}: its weight is ${shape.join("x")}, its attributes say otherwise`,
+    );
+  }
+}
+
+/** Runs a factory; what it finds wrong with an option is the file's fault, not the caller's. */
+function withLabel(label: string, make: () => Layer): Layer {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof CrcnnError && error.code !== "SHAPE_MISMATCH") throw error;
+    if (!(error instanceof Error)) throw error;
+    throw new CrcnnError("INVALID_FILE", `${label}: ${error.message}`, { cause: error });
+  }
+}
+
+function unsupported(message: string): CrcnnError {
+  return new CrcnnError("UNSUPPORTED_LAYER", message);
+}

@@ -1,0 +1,5 @@
+export { type IdxArray, readIdx } from "./idx.ts";
+export { type ImageTensor, MAX_AXES, MAX_VALUES } from "./image-tensor.ts";
+export * from "./normalize.ts";
+export { readNpy } from "./npy.ts";
+export * from "./read-images.ts";

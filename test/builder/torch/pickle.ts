@@ -1,0 +1,70 @@
+/** An assembler of pickles and torch files: an encoder that shares no code with the reader under test. */
+
+import { crc32 } from "node:zlib";
+
+export type Part = string | readonly number[];
+
+/** Bytes from opcodes (text, one byte a character) and numbers. */
+export function bytesOf(...parts: readonly Part[]): Uint8Array {
+  return Uint8Array.from(
+    parts.flatMap((part) => (typeof part === "string" ? [...part].map((character) => character.charCodeAt(0)) : part)),
+  );
+}
+
+export const text = (value: string): string => `X${String.fromCharCode(value.length, 0, 0, 0)}${value}`;
+export const integer = (value: number): string => `J${little(value, 4)}`;
+export const tuple = (...items: readonly string[]): string => `(${items.join("")}t`;
+export const dict = (...items: readonly string[]): string => `}(${items.join("")}u`;
+export const global = (module: string, name: string): string => `c${module}\n${name}\n`;
+
+export function storage(key: string, length: number, type = "FloatStorage"): string {
+  return `${tuple(text("storage"), global("torch", type), text(key), text("cpu"), integer(length))}Q`;
+}
+
+export function tensor(store: string, shape: readonly number[], strides: readonly number[]): string {
+  const sizes = tuple(...shape.map(integer));
+  const steps = tuple(...strides.map(integer));
+  return `${global("torch._utils", "_rebuild_tensor_v2")}${tuple(store, integer(0), sizes, steps, "\x89", "}")}R`;
+}
+
+/** A layer object with parameters, modules and attributes. */
+export function module(
+  type: readonly [module: string, name: string],
+  parameters: Readonly<Record<string, string>> = {},
+  modules: Readonly<Record<string, string>> = {},
+  attributes: Readonly<Record<string, string>> = {},
+): string {
+  const items = (values: Readonly<Record<string, string>>): string[] =>
+    Object.entries(values).map(([key, value]) => text(key) + value);
+  const state = dict(
+    text("_parameters") + dict(...items(parameters)),
+    text("_modules") + dict(...items(modules)),
+    ...items(attributes),
+  );
+  return `${global(...type)})\x81${state}b`;
+}
+
+export const SEQUENTIAL = ["torch.nn.modules.container", "Sequential"] as const;
+export const LINEAR = ["torch.nn.modules.linear", "Linear"] as const;
+
+/** A torch file around the body of a pickle, without its PROTO and STOP. */
+export function torchFile(body: string, storages: Readonly<Record<string, Uint8Array>> = {}): Uint8Array {
+  const entries = [
+    ["m/data.pkl", bytesOf(`\x80\x02${body}.`)] as const,
+    ...Object.entries(storages).map(([key, data]) => [`m/data/${key}`, data] as const),
+  ];
+  let file = "";
+  let central = "";
+  for (const [name, data] of entries) {
+    const common = `\0\0\0\0\0\0\0\0${little(crc32(data), 4)}${little(data.length, 4)}${little(data.length, 4)}${little(name.length, 2)}\0\0`;
+    const offset = file.length;
+    file += `PK\x03\x04\x14\0${common}${name}${String.fromCharCode(...data)}`;
+    central += `PK\x01\x02\x14\0\x14\0${common}\0\0\0\0\0\0\0\0\0\0${little(offset, 4)}${name}`;
+  }
+  const counts = little(entries.length, 2).repeat(2);
+  return bytesOf(file, central, `PK\x05\x06\0\0\0\0${counts}${little(central.length, 4)}${little(file.length, 4)}\0\0`);
+}
+
+function little(value: number, bytes: number): string {
+  return Array.from({ length: bytes }, (_, i) => String.fromCharCode((value >>> (8 * i)) & 255)).join("");
+}
