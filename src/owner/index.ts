@@ -3,3 +3,4 @@ export * from "./decrypt.ts";
 export * from "./encrypt.ts";
 export { generateGaloisKey, generatePublicKey, generateRelinearizationKey } from "./keygen.ts";
 export * from "./secret-key.ts";
+export * from "./key-owner.ts";

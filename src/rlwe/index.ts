@@ -6,3 +6,7 @@ export * from "./key-switching.ts";
 export * from "./keys.ts";
 export * from "./parameters.ts";
 export * from "./security.ts";
+export * from "./wire/bytes.ts";
+export * from "./wire/header.ts";
+export * from "./wire/keys.ts";
+export * from "./wire/polynomial.ts";

@@ -1,0 +1,5 @@
+/** Models in, plans out. */
+export { type InputRange, syntheticInputs } from "./calibration.ts";
+export * from "./compile.ts";
+export { describeLayer, type NetworkStep, networkSteps, runModel, traceShapes } from "./network.ts";
+export * from "./torch/index.ts";

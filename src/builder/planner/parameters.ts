@@ -1,0 +1,178 @@
+/**
+ * Choosing primes and scales for a plan: of all chains within the security table, the one with the least predicted noise.
+ *
+ * Prime sizes and scales are separate choices. The prime after an affine map is about the scale of its weights; the one after a
+ * square is about the scale of the messages; those that stay hold the last product.
+ */
+
+import { findNttPrimes } from "../../math/index.ts";
+import {
+  estimateNoise,
+  finalStretch,
+  type Plan,
+  type PlanStatistics,
+  planDepth,
+  type ScalePolicy,
+  type Schedule,
+  schedulePlan,
+} from "../../plan/index.ts";
+import { maximumModulusBits, modulusBits, type RlweParameters, type SecurityLevel } from "../../rlwe/index.ts";
+
+/** A plan with what calibration says of it. */
+export interface AnalysedPlan {
+  readonly plan: Plan;
+  readonly statistics: PlanStatistics;
+}
+
+export interface ChosenParameters {
+  readonly parameters: RlweParameters;
+  readonly policy: ScalePolicy;
+  /** By plan. */
+  readonly schedules: readonly Schedule[];
+  readonly inputLevels: readonly number[];
+  /** By plan: standard deviation of an output's error. */
+  readonly deviations: readonly number[];
+}
+
+/** Values may exceed what calibration saw by this factor before they wrap around the modulus. */
+export const RANGE_MARGIN = 4;
+
+/** Two primes stay below the last rescale, to hold the last product; three where its values are large. */
+const BASE_COUNTS = [2, 3];
+const AFFINE_BITS = [30, 29, 28, 27, 26, 25, 24, 23, 22];
+const SQUARE_BITS = [30, 29, 28, 27, 26];
+const BASE_BITS = [30, 29, 28, 27, 26];
+const SPECIAL_BITS = [30, 29, 28];
+const MESSAGE_BITS = [31, 30, 29, 28, 27, 26, 25, 24, 23, 22];
+/** Weights finer than this add nothing. */
+const MAXIMUM_WEIGHT_BITS = 32;
+
+/** What each rescale follows, from the top of the chain down: that of the deepest plan. */
+function rescaleKinds(plans: readonly AnalysedPlan[]): ("affine" | "square")[] {
+  const kinds: ("affine" | "square")[] = [];
+  for (const { plan } of plans) {
+    const depth = planDepth(plan);
+    if (depth < kinds.length) continue;
+    const own: ("affine" | "square")[] = new Array(depth).fill("affine");
+    const schedule = schedulePlan(plan, { dataPrimes: new Array(depth + 1).fill(1) }, UNIT_POLICY, { level: depth, scale: 1 });
+    for (const node of plan.nodes) {
+      if (node.op !== "rescale") continue;
+      if (plan.nodes[node.source].op === "relinearize") own[depth - schedule.levels[node.source]] = "square";
+    }
+    kinds.splice(0, kinds.length, ...own);
+  }
+  return kinds;
+}
+
+const UNIT_POLICY: ScalePolicy = { messageScale: 1, outputScale: 1 };
+
+/**
+ * The chain of least noise for these plans at a ring degree and digit size, or undefined where none is secure and holds all values.
+ */
+export function chooseParameters(
+  plans: readonly AnalysedPlan[],
+  ringDegree: number,
+  alpha: number,
+  security: SecurityLevel,
+): ChosenParameters | undefined {
+  const kinds = rescaleKinds(plans);
+  const limit = maximumModulusBits(ringDegree, security);
+  const affineBits = kinds.includes("affine") ? AFFINE_BITS : [AFFINE_BITS[0]];
+  const squareBits = kinds.includes("square") ? SQUARE_BITS : [SQUARE_BITS[0]];
+  let best: { candidate: Candidate; noise: number } | undefined;
+  for (const baseCount of BASE_COUNTS) {
+    for (const base of BASE_BITS) {
+      for (const special of SPECIAL_BITS) {
+        for (const affine of affineBits) {
+          for (const square of squareBits) {
+            // From q_0 upwards: the primes that stay, then those that go, the last to go first.
+            const rescaling = kinds.map((kind) => (kind === "affine" ? affine : square)).reverse();
+            const bits = { data: [...new Array<number>(baseCount).fill(base), ...rescaling], special: new Array<number>(alpha).fill(special) };
+            if ([...bits.data, ...bits.special].reduce((sum, each) => sum + each, 0) > limit) continue;
+            for (const message of MESSAGE_BITS) {
+              const candidate = { bits, message };
+              const noise = evaluate(plans, nominalParameters(ringDegree, bits), message)?.noise ?? Number.POSITIVE_INFINITY;
+              if (noise < (best?.noise ?? Number.POSITIVE_INFINITY)) best = { candidate, noise };
+            }
+          }
+        }
+      }
+    }
+  }
+  if (!best) return undefined;
+  const parameters = realParameters(ringDegree, best.candidate.bits, security);
+  const result = evaluate(plans, parameters, best.candidate.message);
+  if (!result || modulusBits([...parameters.dataPrimes, ...parameters.specialPrimes]) > limit) return undefined;
+  return { parameters, ...result };
+}
+
+interface PrimeBits {
+  readonly data: readonly number[];
+  readonly special: readonly number[];
+}
+
+interface Candidate {
+  readonly bits: PrimeBits;
+  readonly message: number;
+}
+
+/** Powers of two in place of the primes: close enough to compare chains by. */
+function nominalParameters(ringDegree: number, { data, special }: PrimeBits): RlweParameters {
+  const powers = (bits: readonly number[]): number[] => bits.map((each) => 2 ** each);
+  return { ringDegree, dataPrimes: powers(data), specialPrimes: powers(special), security: "insecure" };
+}
+
+function realParameters(ringDegree: number, { data, special }: PrimeBits, security: SecurityLevel): RlweParameters {
+  // Special primes first: they should be the largest of their size, so that P is not below the digits.
+  const primes = findNttPrimes(ringDegree, [...special, ...data]);
+  return {
+    ringDegree,
+    dataPrimes: primes.slice(special.length),
+    specialPrimes: primes.slice(0, special.length),
+    security,
+  };
+}
+
+/** Schedules the plans and adds up their relative noise; undefined where a value does not fit the modulus at its level. */
+function evaluate(
+  plans: readonly AnalysedPlan[],
+  parameters: RlweParameters,
+  messageBits: number,
+): (Omit<ChosenParameters, "parameters"> & { noise: number }) | undefined {
+  const { dataPrimes } = parameters;
+  const moduli: number[] = [];
+  for (const prime of dataPrimes) moduli.push((moduli[moduli.length - 1] ?? 1) * prime);
+  const depth = Math.max(...plans.map(({ plan }) => planDepth(plan)));
+  const baseLevel = dataPrimes.length - 1 - depth;
+  const messageScale = 2 ** messageBits;
+  const policy = { messageScale, outputScale: largestOutputScale(plans, moduli[baseLevel], messageScale) };
+  const schedules: Schedule[] = [];
+  const deviations: number[] = [];
+  const inputLevels: number[] = [];
+  let noise = 0;
+  for (const { plan, statistics } of plans) {
+    const level = baseLevel + planDepth(plan);
+    const schedule = schedulePlan(plan, parameters, policy, { level, scale: messageScale });
+    for (const [id, { op }] of plan.nodes.entries()) {
+      const room = moduli[schedule.levels[id]] / (2 * RANGE_MARGIN);
+      if (statistics.largest[id] * schedule.scales[id] > room) return undefined;
+      if (op === "weightedSum" && schedule.operandScales[id] < 1) return undefined;
+    }
+    const deviation = estimateNoise(plan, statistics, parameters, schedule);
+    noise += (deviation / statistics.typicalOutput) ** 2;
+    schedules.push(schedule);
+    deviations.push(deviation);
+    inputLevels.push(level);
+  }
+  return { policy, schedules, inputLevels, deviations, noise };
+}
+
+/** The largest power of two at which the last products of all plans fit the modulus that is left. */
+function largestOutputScale(plans: readonly AnalysedPlan[], modulus: number, messageScale: number): number {
+  let largest = 0;
+  for (const { plan, statistics } of plans) {
+    for (const id of finalStretch(plan)) largest = Math.max(largest, statistics.largest[id]);
+  }
+  const fitting = largest === 0 ? 0 : Math.floor(Math.log2(modulus / (2 * RANGE_MARGIN * largest)));
+  return 2 ** Math.min(fitting, Math.log2(messageScale) + MAXIMUM_WEIGHT_BITS);
+}

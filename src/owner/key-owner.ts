@@ -1,0 +1,216 @@
+/** The key's owner: the one who encrypts, decrypts, makes keys and refreshes. */
+
+import type { CkksCiphertext, Plaintext } from "../ckks/index.ts";
+import { CrcnnError } from "../errors/index.ts";
+import { type RandomSource, systemRandom } from "../math/index.ts";
+import {
+  createEvaluator,
+  type EncryptedTensor,
+  type Evaluator,
+  elementsOf,
+  flatLayout,
+  type KeyDemand,
+  type Layout,
+  packInput,
+  packingOf,
+  type PlanManifest,
+  type Refresher,
+  type ScalePolicy,
+  type SegmentManifest,
+  type Tensor,
+  unpackOutput,
+} from "../plan/index.ts";
+import {
+  createRlweContext,
+  type EvaluationKeys,
+  freeEvaluationKeys,
+  type KeySwitchingKey,
+  type PublicKey,
+  type RlweContext,
+  type RlweParameters,
+} from "../rlwe/index.ts";
+import { decryptPhase } from "./decrypt.ts";
+import { encryptSymmetric } from "./encrypt.ts";
+import { generateGaloisKey, generatePublicKey, generateRelinearizationKey } from "./keygen.ts";
+import { createSecretKey } from "./secret-key.ts";
+
+/** What an owner is made from: a compiled network's manifest, or bare parameters. */
+export type OwnerRequest =
+  | PlanManifest
+  | { readonly scheme: "ckks"; readonly parameters: RlweParameters; readonly policy?: ScalePolicy };
+
+export interface OwnerOptions {
+  /** The operating system's generator by default. */
+  readonly random?: RandomSource;
+  /** Called after each evaluation key. */
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+}
+
+export interface KeyOwner extends Refresher {
+  readonly context: RlweContext;
+  /** The evaluator's side, with the evaluation keys made so far: public material only. */
+  readonly evaluator: Evaluator;
+  readonly evaluationKeys: EvaluationKeys;
+  /** Made when first asked for. */
+  publicKey(): PublicKey;
+  /** Makes the keys of a demand that do not exist yet at a sufficient level; the evaluator sees them at once. */
+  addKeys(demand: KeyDemand): void;
+  /** Encodes a tensor for a layout (row-major by default), at the top level and the policy's message scale. */
+  encodeTensor(tensor: Tensor, layout?: Layout): Plaintext[];
+  /** Encrypts a tensor of any shape for a layout (row-major over as many ciphertexts as it takes, by default). */
+  encryptTensor(tensor: Tensor, layout?: Layout): EncryptedTensor;
+  /** Decrypts a tensor; the shape is kept. Not to be shared with others: see SECURITY.md. */
+  decryptTensor(tensor: EncryptedTensor): Tensor;
+  /** Encrypts an input of a compiled network's segment. @throws CrcnnError SHAPE_MISMATCH */
+  encryptInput(segment: SegmentManifest, input: Tensor): CkksCiphertext[];
+  /** Decrypts a segment's result. @throws CrcnnError PRECISION_LOST when it cannot be trusted. */
+  decryptOutput(segment: SegmentManifest, ciphertexts: readonly CkksCiphertext[]): Tensor;
+  /** Overwrites the secret key and frees all keys. The owner must not be used any more. */
+  destroy(): void;
+}
+
+/** Bits of the last product left free for its values, where nothing is known about them. */
+const OUTPUT_HEADROOM_BITS = 8;
+
+/**
+ * Scales for bare parameters: messages at the typical size of the primes that rescale, the last product as large as two primes hold with
+ * headroom for values up to 2^7.
+ */
+export function defaultPolicy({ dataPrimes }: RlweParameters): ScalePolicy {
+  const bits = dataPrimes.map(Math.log2);
+  const rescaling = bits.length > 2 ? bits.slice(2) : bits;
+  const mean = rescaling.reduce((sum, each) => sum + each, 0) / rescaling.length;
+  const base = bits.slice(0, 2).reduce((sum, each) => sum + each, 0);
+  return {
+    messageScale: 2 ** Math.min(Math.round(mean), Math.floor(base) - OUTPUT_HEADROOM_BITS),
+    outputScale: 2 ** (Math.floor(base) - OUTPUT_HEADROOM_BITS),
+  };
+}
+
+/**
+ * Draws a secret key and makes the evaluation keys that the manifest lists.
+ *
+ * @throws CrcnnError INSECURE_PARAMETERS above the security table.
+ */
+export async function createOwner(request: OwnerRequest, options: OwnerOptions = {}): Promise<KeyOwner> {
+  const { random = systemRandom, onProgress } = options;
+  const context = createRlweContext(request.parameters);
+  const policy = request.policy ?? defaultPolicy(request.parameters);
+  const secret = createSecretKey(context, random);
+  const galois = new Map<number, KeySwitchingKey>();
+  let relinearization: KeySwitchingKey | undefined;
+  let publicKey: PublicKey | undefined;
+  const evaluationKeys: EvaluationKeys = {
+    get relinearization() {
+      return relinearization;
+    },
+    galois,
+  };
+  const evaluator = createEvaluator(context, evaluationKeys, policy);
+  const { encoder } = evaluator;
+
+  function* missingKeys(demand: KeyDemand): Generator<() => void> {
+    if (demand.relinearization > (relinearization?.level ?? -1)) {
+      yield () => {
+        relinearization = generateRelinearizationKey(secret, demand.relinearization, random);
+      };
+    }
+    for (const { element, level } of elementsOf(context.ring.degree, demand)) {
+      if (level > (galois.get(element)?.level ?? -1)) {
+        yield () => void galois.set(element, generateGaloisKey(secret, element, level, random));
+      }
+    }
+  }
+
+  function encryptVectors(vectors: readonly Float64Array[], level: number): CkksCiphertext[] {
+    return vectors.map((vector) => {
+      const plaintext = encoder.encode(vector, { scale: policy.messageScale, level });
+      const ciphertext = encryptSymmetric(secret, plaintext, random);
+      plaintext.polynomial.block.free();
+      return ciphertext;
+    });
+  }
+
+  /** Real slots, and the largest imaginary part: real messages have none, so it measures the error. */
+  function decryptVectors(
+    ciphertexts: readonly CkksCiphertext[],
+    slots: number,
+  ): { vectors: Float64Array[]; error: number } {
+    let error = 0;
+    const vectors = ciphertexts.map((ciphertext) => {
+      const phase = decryptPhase(secret, ciphertext);
+      const { real, imaginary } = encoder.decode(phase, ciphertext.scale, slots);
+      phase.block.free();
+      for (const part of imaginary) error = Math.max(error, Math.abs(part));
+      return real;
+    });
+    return { vectors, error };
+  }
+
+  const owner: KeyOwner = {
+    context,
+    evaluator,
+    evaluationKeys,
+    publicKey() {
+      publicKey ??= generatePublicKey(secret, random);
+      return publicKey;
+    },
+    addKeys(demand) {
+      const missing = [...missingKeys(demand)];
+      for (const [i, make] of missing.entries()) {
+        make();
+        onProgress?.({ done: i + 1, total: missing.length });
+      }
+    },
+    encodeTensor(tensor, layout = flatLayout(tensor.shape, encoder.slots)) {
+      return packInput(packingOf(layout), tensor).map((vector) =>
+        encoder.encode(vector, { scale: policy.messageScale }),
+      );
+    },
+    encryptTensor(tensor, layout = flatLayout(tensor.shape, encoder.slots)) {
+      const ciphertexts = encryptVectors(packInput(packingOf(layout), tensor), context.maxLevel);
+      return { shape: tensor.shape, layout, factor: 1, ciphertexts };
+    },
+    decryptTensor({ shape, layout, factor, ciphertexts }) {
+      const { vectors } = decryptVectors(ciphertexts, layout.slots);
+      return unpackOutput({ shape, position: layout.position, factor }, layout.slots, vectors);
+    },
+    refresh(tensor, layout = tensor.layout) {
+      return owner.encryptTensor(owner.decryptTensor(tensor), layout);
+    },
+    encryptInput(segment, input) {
+      return encryptVectors(packInput(segment.input, input), segment.inputLevel);
+    },
+    decryptOutput({ output, slots, outputCiphertexts, expectedError }, ciphertexts) {
+      if (ciphertexts.length !== outputCiphertexts) {
+        throw new CrcnnError(
+          "INVALID_MESSAGE",
+          `the result has ${ciphertexts.length} ciphertexts, the plan says ${outputCiphertexts}; run the plan again`,
+        );
+      }
+      const { vectors, error } = decryptVectors(ciphertexts, slots);
+      if (error > LOST_FACTOR * expectedError * output.factor) {
+        throw new CrcnnError(
+          "PRECISION_LOST",
+          `the result's error is about ${error.toExponential(1)}, ${expectedError.toExponential(1)} was planned: the values left the range ` +
+            "that the plan was made for (calibrate with inputs like this one), or the ciphertext was damaged",
+        );
+      }
+      return unpackOutput(output, slots, vectors);
+    },
+    destroy() {
+      secret.destroy();
+      freeEvaluationKeys(evaluationKeys);
+      galois.clear();
+      relinearization = undefined;
+    },
+  };
+  if ("keys" in request) owner.addKeys(request.keys);
+  return owner;
+}
+
+/**
+ * A result whose imaginary parts exceed the planned error this many times is not returned. Slots that hold no output may carry more noise
+ * than those that do, hence the room; a wrapped value exceeds it by many orders of magnitude.
+ */
+const LOST_FACTOR = 1000;
