@@ -33,6 +33,8 @@ export interface EncodeOptions {
   readonly scale: number;
   /** Only the limbs 0 … level are made. The top level by default. */
   readonly level?: number;
+  /** Limbs for the special primes are made, too, as products with raised ciphertexts need them. */
+  readonly raised?: boolean;
 }
 
 export interface Encoder {
@@ -74,13 +76,14 @@ export function createEncoder(context: RlweContext): Encoder {
   }
 
   /** Rounds scaled coefficients that stand `gap` apart into residues. */
-  function toPlaintext(coefficients: Float64Array, gap: number, { scale, level = maxLevel }: EncodeOptions): Plaintext {
-    const basis = context.dataBasis(level);
-    requireFitting(
-      coefficients,
-      scale,
-      basis.map((index) => ring.moduli[index]),
-    );
+  function toPlaintext(
+    coefficients: Float64Array,
+    gap: number,
+    { scale, level = maxLevel, raised = false }: EncodeOptions,
+  ): Plaintext {
+    const moduli = context.dataBasis(level).map((index) => ring.moduli[index]);
+    requireFitting(coefficients, scale, moduli);
+    const basis = raised ? context.keyBasis(level) : context.dataBasis(level);
     const polynomial = allocatePolynomial(ring, basis, "coefficient");
     const { words } = ring.heap;
     for (const [k, index] of basis.entries()) {

@@ -17,6 +17,7 @@ import {
 import {
   addComponents,
   applyGalois,
+  applyGaloisRaised,
   type Ciphertext,
   conjugationElement,
   type Decomposition,
@@ -24,12 +25,14 @@ import {
   type EvaluationKeys,
   freeDecomposition,
   type KeySwitchingKey,
+  lower,
   type RlweContext,
+  raise,
   rotationElement,
   subtractComponents,
   switchKey,
 } from "../rlwe/index.ts";
-import type { CkksCiphertext } from "./ciphertext.ts";
+import type { CkksCiphertext, RaisedCiphertext } from "./ciphertext.ts";
 import type { Plaintext } from "./encoder.ts";
 import { formatScale, requireSameScale } from "./scale.ts";
 
@@ -55,6 +58,14 @@ export interface CkksEvaluator {
   rotate(ciphertext: CkksCiphertext, steps: number): CkksCiphertext;
   /** Several rotations of one ciphertext, which is decomposed only once. */
   rotateHoisted(ciphertext: CkksCiphertext, steps: readonly number[]): CkksCiphertext[];
+  /**
+   * As {@link rotateHoisted}, but P times larger and modulo QP: to be used in {@link weightedSumRaised} alone. A step of 0 is allowed.
+   */
+  rotateRaised(ciphertext: CkksCiphertext, steps: readonly number[]): RaisedCiphertext[];
+  /**
+   * {@link weightedSum} of raised ciphertexts, divided by P once at the end; the plaintexts must be raised, too.
+   */
+  weightedSumRaised(terms: readonly { readonly ciphertext: RaisedCiphertext; readonly plaintext: Plaintext }[]): CkksCiphertext;
   /** The complex conjugate of every slot. Needs the Galois key of conjugation. */
   conjugate(ciphertext: CkksCiphertext): CkksCiphertext;
 }
@@ -239,6 +250,34 @@ export function createCkksEvaluator(context: RlweContext, keys: EvaluationKeys):
       } finally {
         freeDecomposition(decomposed);
       }
+    },
+    rotateRaised(c, steps) {
+      requireTwoComponents("rotateRaised", c);
+      const [c0, c1] = c.components;
+      const raised = raise(context, c0);
+      const decomposed = decompose(context, c1);
+      const images = steps.map((step) => {
+        const { element, name } = rotation(step);
+        if (element === 1) return [copyPolynomial(raised), raise(context, c1)] as const;
+        return applyGaloisRaised(context, raised, decomposed, element, requireKey(keys.galois.get(element), c, name));
+      });
+      raised.block.free();
+      freeDecomposition(decomposed);
+      return images.map((components) => ({ components, level: c.level, scale: c.scale }));
+    },
+    weightedSumRaised(terms) {
+      const [{ ciphertext, plaintext }] = terms;
+      const plaintexts = terms.map((term) => term.plaintext.polynomial);
+      const half = (i: 0 | 1): Polynomial<"ntt"> => {
+        const parts = terms.map((term) => term.ciphertext.components[i]);
+        return lower(context, dotProduct(parts[0].basis, parts, plaintexts));
+      };
+      return {
+        context,
+        components: [half(0), half(1)],
+        level: ciphertext.level,
+        scale: ciphertext.scale * plaintext.scale,
+      };
     },
     conjugate(c) {
       requireTwoComponents("conjugate", c);

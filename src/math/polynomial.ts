@@ -6,6 +6,7 @@
  */
 
 import type { HeapBlock } from "./heap.ts";
+import { MAX_DOT_PRODUCT_TERMS } from "./kernels/kernels.ts";
 import type { Basis, Ring } from "./ring.ts";
 
 export type Domain = "coefficient" | "ntt";
@@ -136,8 +137,8 @@ export function multiplyScalarsInPlace(target: Polynomial, scalars: readonly num
 }
 
 /**
- * Sum over i of lefts[i] * rights[i], reduced once. The bases of all factors must begin with `basis`, unless `rightLimbs` says
- * which limb of a right factor belongs to limb k.
+ * Sum over i of lefts[i] * rights[i], reduced once for every {@link MAX_DOT_PRODUCT_TERMS} products. The bases of all factors must begin with
+ * `basis`, unless `rightLimbs` says which limb of a right factor belongs to limb k.
  */
 export function dotProduct(
   basis: Basis,
@@ -147,14 +148,19 @@ export function dotProduct(
 ): Polynomial<"ntt"> {
   const { ring } = lefts[0];
   const out = allocatePolynomial(ring, basis, "ntt");
-  const leftOffsets = new Array<number>(lefts.length);
-  const rightOffsets = new Array<number>(rights.length);
+  const leftOffsets = new Array<number>(Math.min(lefts.length, MAX_DOT_PRODUCT_TERMS));
+  const rightOffsets = new Array<number>(leftOffsets.length);
   for (const [k, index] of basis.entries()) {
-    for (let i = 0; i < lefts.length; i++) {
+    for (let i = 0; i < leftOffsets.length; i++) {
       leftOffsets[i] = limbOffset(lefts[i], k);
       rightOffsets[i] = limbOffset(rights[i], rightLimbs(k));
     }
     ring.kernels.dotProduct(limbOffset(out, k), leftOffsets, rightOffsets, ring.degree, ring.moduli[index]);
+  }
+  if (lefts.length > MAX_DOT_PRODUCT_TERMS) {
+    const rest = dotProduct(basis, lefts.slice(MAX_DOT_PRODUCT_TERMS), rights.slice(MAX_DOT_PRODUCT_TERMS), rightLimbs);
+    addInPlace(out, rest);
+    rest.block.free();
   }
   return out;
 }

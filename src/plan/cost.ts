@@ -1,6 +1,7 @@
 /** What a Plan costs: transforms, products, bytes and seconds, from counts of kernel calls and the price of each. */
 
 import type { RlweParameters } from "../rlwe/index.ts";
+import { planHoisting } from "./hoisting.ts";
 import type { Plan } from "./plan.ts";
 import type { KeyDemand, Schedule } from "./schedule.ts";
 import type { SlotCosts } from "./slot-cost.ts";
@@ -42,11 +43,20 @@ function countDecompose(level: number, alpha: number): KernelCounts {
   return { transforms: limbs + lifts, products: 0, passes: alpha * lifts };
 }
 
-/** Products with a key and the division by P, on two polynomials. */
-function countSwitch(level: number, alpha: number): KernelCounts {
+/** Products with a key, on two polynomials. */
+function countKeyProduct(level: number, alpha: number): KernelCounts {
   const limbs = level + 1;
-  const digits = Math.ceil(limbs / alpha);
-  return { transforms: 2 * (limbs + alpha), products: 2 * digits * (limbs + alpha), passes: 2 * limbs * (1 + alpha) };
+  return { ...none, products: 2 * Math.ceil(limbs / alpha) * (limbs + alpha) };
+}
+
+/** The division by P, on two polynomials. */
+function countLower(level: number, alpha: number): KernelCounts {
+  const limbs = level + 1;
+  return { transforms: 2 * (limbs + alpha), products: 0, passes: 2 * limbs * (1 + alpha) };
+}
+
+function countKeySwitch(level: number, alpha: number): KernelCounts {
+  return plus(countDecompose(level, alpha), plus(countKeyProduct(level, alpha), countLower(level, alpha)));
 }
 
 function countRescale(level: number): KernelCounts {
@@ -92,6 +102,7 @@ export function estimateCost(
   let counts = none;
   let rotations = 0;
   let weightedTerms = 0;
+  const { raisedSources, raisedSums } = planHoisting(plan);
   for (const [id, node] of plan.nodes.entries()) {
     const level = levels[id];
     switch (node.op) {
@@ -99,14 +110,16 @@ export function estimateCost(
         rotations++;
         if (!decomposed.has(node.source)) counts = plus(counts, countDecompose(level, alpha));
         decomposed.add(node.source);
-        counts = plus(counts, plus(countSwitch(level, alpha), countPermute(level)));
+        counts = plus(counts, plus(countKeyProduct(level, alpha), countPermute(level)));
+        if (!raisedSources.has(node.source)) counts = plus(counts, countLower(level, alpha));
         break;
       case "relinearize":
-        counts = plus(counts, plus(countDecompose(level, alpha), countSwitch(level, alpha)));
+        counts = plus(counts, countKeySwitch(level, alpha));
         break;
       case "weightedSum":
         weightedTerms += node.terms.length;
-        counts = plus(counts, { ...none, products: 2 * (level + 1) * node.terms.length });
+        if (raisedSums.has(id)) counts = plus(counts, countLower(level, alpha));
+        counts = plus(counts, { ...none, products: 2 * (level + 1 + (raisedSums.has(id) ? alpha : 0)) * node.terms.length });
         break;
       case "square":
         counts = plus(counts, { ...none, products: 4 * (level + 1) });
@@ -144,17 +157,16 @@ export function slotCosts(ringDegree: number, alpha: number, machine: MachineCos
   const price = (counts: (level: number) => KernelCounts) => (rescales: number): number =>
     microseconds(counts(rescales + 1), ringDegree, machine);
   const decompose = price((level) => countDecompose(level, alpha));
-  const hoistedRotation = price((level) => plus(countSwitch(level, alpha), countPermute(level)));
-  const keySwitch = price((level) => plus(countDecompose(level, alpha), countSwitch(level, alpha)));
+  const rotation = price((level) => plus(countKeySwitch(level, alpha), countPermute(level)));
   return {
     decompose,
-    hoistedRotation,
-    rotation: (level) => decompose(level) + hoistedRotation(level),
-    diagonal: price((level) => ({ ...none, products: 2 * (level + 1) })),
+    hoistedRotation: price((level) => plus(countKeyProduct(level, alpha), countPermute(level + alpha))),
+    rotation: price((level) => plus(countKeySwitch(level, alpha), plus(countPermute(level), countLower(level, alpha)))),
+    diagonal: price((level) => ({ ...none, products: 2 * (level + 1 + alpha) })),
     rescale: price(countRescale),
-    square: (level) => keySwitch(level) + price((l) => ({ ...none, products: 4 * (l + 1) }))(level),
+    square: price((level) => plus(countKeySwitch(level, alpha), { ...none, products: 4 * (level + 1) })),
     // Making, sending and reading a key is paid once a session; a twentieth of a rotation keeps their number in check.
-    key: (level) => (decompose(level) + hoistedRotation(level)) / 20,
+    key: (level) => rotation(level) / 20,
     extraLevel: decompose(1),
   };
 }

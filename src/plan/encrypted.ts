@@ -1,15 +1,16 @@
 /** The Plan on ciphertexts, under CKKS, with public material only. */
 
-import type { CkksCiphertext, CkksEvaluator, Encoder, Plaintext } from "../ckks/index.ts";
+import type { CkksCiphertext, CkksEvaluator, Encoder, Plaintext, RaisedCiphertext } from "../ckks/index.ts";
 import { throwIfAborted } from "../errors/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
-import { countUses, type NodeId, type Plan, sourcesOf } from "./plan.ts";
+import { type Hoisting, planHoisting } from "./hoisting.ts";
+import { countUses, type NodeId, type Plan, sourcesOf, type WeightedTerm } from "./plan.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** A plan made ready to run many times: its weights are encoded once, at the level and scale where they are used. */
 export interface EncryptedProgram {
   readonly plan: Plan;
-  readonly schedule: Schedule;
+  readonly hoisting: Hoisting;
   /** By node: one plaintext for each term of a `weightedSum`, one for an `addPlain`. */
   readonly plaintexts: readonly (readonly Plaintext[])[];
 }
@@ -22,13 +23,14 @@ export interface RunOptions {
 
 /** Encodes the weights of a plan. */
 export function prepareProgram(plan: Plan, schedule: Schedule, encoder: Encoder): EncryptedProgram {
+  const hoisting = planHoisting(plan);
   const plaintexts = plan.nodes.map((node, id) => {
-    const options = { scale: schedule.operandScales[id], level: schedule.levels[id] };
+    const options = { scale: schedule.operandScales[id], level: schedule.levels[id], raised: hoisting.raisedSums.has(id) };
     if (node.op === "weightedSum") return node.terms.map(({ weights }) => encoder.encode(weights, options));
     if (node.op === "addPlain") return [encoder.encode(node.values, options)];
     return [];
   });
-  return { plan, schedule, plaintexts };
+  return { plan, hoisting, plaintexts };
 }
 
 /** Gives the memory of the encoded weights back. */
@@ -42,23 +44,51 @@ export function freeProgram({ plaintexts }: EncryptedProgram): void {
  * @throws CrcnnError MISSING_KEY, LEVEL_MISMATCH or SCALE_MISMATCH when keys or inputs do not fit the plan; ABORTED.
  */
 export function runEncrypted(
-  { plan, plaintexts }: EncryptedProgram,
+  { plan, hoisting, plaintexts }: EncryptedProgram,
   evaluator: CkksEvaluator,
   inputs: readonly CkksCiphertext[],
   { onProgress, signal }: RunOptions = {},
 ): CkksCiphertext[] {
   const { nodes, layers, outputs } = plan;
   const values: (CkksCiphertext | undefined)[] = new Array(nodes.length);
+  /** Raised rotations at their own node, raised sources at theirs. */
+  const raised: (RaisedCiphertext | undefined)[] = new Array(nodes.length);
   const uses = countUses(plan);
-  const hoisted = groupRotations(plan);
   const valueOf = (id: NodeId): CkksCiphertext => values[id] as CkksCiphertext;
-  const release = (id: NodeId): void => {
+
+  function release(id: NodeId): void {
     uses[id]--;
+    if (uses[id] > 0) return;
     const value = values[id];
-    if (uses[id] > 0 || !value) return;
-    if (nodes[id].op !== "input") freeCiphertext(value);
+    if (value && nodes[id].op !== "input") freeCiphertext(value);
+    for (const component of raised[id]?.components ?? []) component.block.free();
     values[id] = undefined;
-  };
+    raised[id] = undefined;
+  }
+
+  /** Makes all rotations of a node at its first one. */
+  function rotateAll(source: NodeId): void {
+    const group = hoisting.rotations.get(source) as readonly NodeId[];
+    if (values[group[0]] || raised[group[0]]) return;
+    const steps = group.map((id) => stepsOf(plan, id));
+    if (hoisting.raisedSources.has(source)) {
+      const images = evaluator.rotateRaised(valueOf(source), [0, ...steps]);
+      for (const [i, id] of [source, ...group].entries()) raised[id] = images[i];
+    } else {
+      for (const [i, image] of evaluator.rotateHoisted(valueOf(source), steps).entries()) values[group[i]] = image;
+    }
+  }
+
+  function weightedSum(id: NodeId, terms: readonly WeightedTerm[]): CkksCiphertext {
+    if (!hoisting.raisedSums.has(id)) {
+      return evaluator.weightedSum(
+        terms.map(({ source }, i) => ({ ciphertext: valueOf(source), plaintext: plaintexts[id][i] })),
+      );
+    }
+    return evaluator.weightedSumRaised(
+      terms.map(({ source }, i) => ({ ciphertext: raised[source] as RaisedCiphertext, plaintext: plaintexts[id][i] })),
+    );
+  }
 
   for (const [id, node] of nodes.entries()) {
     throwIfAborted(signal);
@@ -66,18 +96,11 @@ export function runEncrypted(
       case "input":
         values[id] = inputs[node.index];
         break;
-      case "rotate": {
-        if (values[id]) break; // Made together with the first rotation of the same source.
-        const group = hoisted.get(node.source) as NodeId[];
-        const steps = group.map((member) => (nodes[member] as typeof node).steps);
-        const rotated = evaluator.rotateHoisted(valueOf(node.source), steps);
-        for (const [i, member] of group.entries()) values[member] = rotated[i];
+      case "rotate":
+        rotateAll(node.source);
         break;
-      }
       case "weightedSum":
-        values[id] = evaluator.weightedSum(
-          node.terms.map(({ source }, i) => ({ ciphertext: valueOf(source), plaintext: plaintexts[id][i] })),
-        );
+        values[id] = weightedSum(id, node.terms);
         break;
       case "add":
         values[id] = evaluator.add(valueOf(node.left), valueOf(node.right));
@@ -101,14 +124,7 @@ export function runEncrypted(
   return outputs.map(valueOf);
 }
 
-/** The rotations of each node, in order: they are made at once, from one decomposition. */
-function groupRotations({ nodes }: Plan): Map<NodeId, NodeId[]> {
-  const groups = new Map<NodeId, NodeId[]>();
-  for (const [id, node] of nodes.entries()) {
-    if (node.op !== "rotate") continue;
-    const group = groups.get(node.source);
-    if (group) group.push(id);
-    else groups.set(node.source, [id]);
-  }
-  return groups;
+function stepsOf({ nodes }: Plan, id: NodeId): number {
+  const node = nodes[id];
+  return node.op === "rotate" ? node.steps : 0;
 }

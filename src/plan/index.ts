@@ -6,6 +6,7 @@ export * from "./emit.ts";
 export * from "./encrypted.ts";
 export * from "./encrypted-tensor.ts";
 export * from "./evaluator.ts";
+export * from "./hoisting.ts";
 export * from "./layer.ts";
 export * from "./layout.ts";
 export * from "./lowered.ts";

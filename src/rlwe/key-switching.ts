@@ -15,9 +15,11 @@ import {
   dotProduct,
   liftLimb,
   limbOffset,
+  multiplyMod,
   type Polynomial,
   scaleForConversion,
   toCoefficients,
+  zeroPolynomial,
 } from "../math/index.ts";
 import type { KeySwitchingKey } from "./keys.ts";
 import type { RlweContext } from "./parameters.ts";
@@ -59,11 +61,8 @@ export function freeDecomposition({ digits }: Decomposition): void {
   for (const digit of digits) digit.block.free();
 }
 
-/**
- * The two polynomials (u_0, u_1) over `dataBasis(level)` with u_0 + u_1 s_out = (decomposed polynomial) * s_in + noise.
- * The key's level must be at least that of the decomposition.
- */
-export function switchKey(
+/** The two sums of products of digits with a key's halves, over `keyBasis(level)`: P times what the switch yields. */
+function multiplyByKey(
   context: RlweContext,
   { level, digits }: Decomposition,
   key: KeySwitchingKey,
@@ -72,18 +71,47 @@ export function switchKey(
   // The special primes' limbs stand behind those of the key's own level.
   const keyLimb = (k: number): number => (k <= level ? k : k + key.level - level);
   const parts = key.digits.slice(0, digits.length);
-  const half = (side: "b" | "a"): Polynomial<"ntt"> => {
-    const product = dotProduct(
+  const half = (side: "b" | "a"): Polynomial<"ntt"> =>
+    dotProduct(
       basis,
       digits,
       parts.map((part) => part[side]),
       keyLimb,
     );
-    const divided = divideRoundByLast(product, context.alpha);
-    product.block.free();
-    return divided;
-  };
   return [half("b"), half("a")];
+}
+
+/**
+ * The two polynomials (u_0, u_1) over `dataBasis(level)` with u_0 + u_1 s_out = (decomposed polynomial) * s_in + noise.
+ * The key's level must be at least that of the decomposition.
+ */
+export function switchKey(
+  context: RlweContext,
+  decomposed: Decomposition,
+  key: KeySwitchingKey,
+): [Polynomial<"ntt">, Polynomial<"ntt">] {
+  const [b, a] = multiplyByKey(context, decomposed, key);
+  return [lower(context, b), lower(context, a)];
+}
+
+/** round(a / P), freeing a. */
+export function lower(context: RlweContext, raised: Polynomial<"ntt">): Polynomial<"ntt"> {
+  const lowered = divideRoundByLast(raised, context.alpha);
+  raised.block.free();
+  return lowered;
+}
+
+/** P * a over `keyBasis(level)`: the special primes' limbs are zero. */
+export function raise(context: RlweContext, polynomial: Polynomial<"ntt">): Polynomial<"ntt"> {
+  const { ring, parameters } = context;
+  const level = polynomial.basis.length - 1;
+  const raised = zeroPolynomial(ring, context.keyBasis(level), "ntt");
+  for (const [k, index] of polynomial.basis.entries()) {
+    const field = ring.moduli[index];
+    const product = parameters.specialPrimes.reduce((p, prime) => multiplyMod(p, prime % field.value, field), 1);
+    ring.kernels.multiplyScalar(limbOffset(raised, k), limbOffset(polynomial, k), product, ring.degree, field);
+  }
+  return raised;
 }
 
 /**
@@ -101,6 +129,34 @@ export function applyGalois(
 ): [Polynomial<"ntt">, Polynomial<"ntt">] {
   const [u0, u1] = switchKey(context, decomposed, key);
   addInPlace(u0, c0);
+  return permuteBoth(context, u0, u1, element);
+}
+
+/**
+ * P times the image of (c_0, c_1), over `keyBasis(level)`, not yet divided: sums of such images with plaintext weights need one division
+ * in all (double hoisting: Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux, EUROCRYPT 2021, section 4).
+ *
+ * @param raisedC0 P * c_0, as {@link raise} makes it.
+ */
+export function applyGaloisRaised(
+  context: RlweContext,
+  raisedC0: Polynomial<"ntt">,
+  decomposed: Decomposition,
+  element: number,
+  key: KeySwitchingKey,
+): [Polynomial<"ntt">, Polynomial<"ntt">] {
+  const [u0, u1] = multiplyByKey(context, decomposed, key);
+  addInPlace(u0, raisedC0);
+  return permuteBoth(context, u0, u1, element);
+}
+
+/** Both polynomials under X -> X^element, freeing the originals. */
+function permuteBoth(
+  context: RlweContext,
+  u0: Polynomial<"ntt">,
+  u1: Polynomial<"ntt">,
+  element: number,
+): [Polynomial<"ntt">, Polynomial<"ntt">] {
   const permutation = context.permutation(element);
   const image: [Polynomial<"ntt">, Polynomial<"ntt">] = [
     applyAutomorphism(u0, permutation),
