@@ -32,7 +32,8 @@ function strokes(shape: Shape, random: () => number): Float64Array {
       angle += random() - 0.5;
       y += Math.sin(angle);
       x += Math.cos(angle);
-      for (let plane = 0; plane < planes; plane++) brush(data.subarray(plane * height * width), height, width, y, x, radius);
+      for (let plane = 0; plane < planes; plane++)
+        brush(data.subarray(plane * height * width), height, width, y, x, radius);
     }
   }
   return data;
@@ -40,7 +41,8 @@ function strokes(shape: Shape, random: () => number): Float64Array {
 
 function brush(plane: Float64Array, height: number, width: number, y: number, x: number, radius: number): void {
   for (let i = Math.max(0, Math.ceil(y - radius)); i <= Math.min(height - 1, y + radius); i++) {
-    for (let j = Math.max(0, Math.ceil(x - radius)); j <= Math.min(width - 1, x + radius); j++) plane[i * width + j] = 1;
+    for (let j = Math.max(0, Math.ceil(x - radius)); j <= Math.min(width - 1, x + radius); j++)
+      plane[i * width + j] = 1;
   }
 }
 

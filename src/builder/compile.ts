@@ -19,7 +19,7 @@ import {
 } from "../plan/index.ts";
 import { maximumModulusBits, RING_DEGREES, type SecurityLevel } from "../rlwe/index.ts";
 import { type InputRange, syntheticInputs } from "./calibration.ts";
-import { type NetworkStep, networkSteps, traceShapes } from "./network.ts";
+import { type NetworkStep, networkSteps, segmentBounds, traceShapes } from "./network.ts";
 import { type AnalysedPlan, type ChosenParameters, chooseParameters } from "./planner/parameters.ts";
 import { searchLayout } from "./planner/search.ts";
 import type { SourceModel } from "./torch/index.ts";
@@ -89,7 +89,8 @@ export function compile(model: SourceModel, options: CompileOptions): CompiledNe
     const found = compileAt(ringDegree, segments, calibration, precision, security, signal);
     if (!found) continue;
     if (found.predictedError <= precision / SAFETY) return found;
-    if (found.predictedError < (closest?.error ?? Number.POSITIVE_INFINITY)) closest = { error: found.predictedError, ringDegree };
+    if (found.predictedError < (closest?.error ?? Number.POSITIVE_INFINITY))
+      closest = { error: found.predictedError, ringDegree };
   }
   throw new CrcnnError(
     "NO_PARAMETERS",
@@ -163,20 +164,10 @@ function assemble(analysed: readonly AnalysedPlan[], chosen: ChosenParameters): 
     plans,
     schedules,
     costs: plans.map((plan, i) => estimateCost(plan, parameters, schedules[i], demands[i])),
-    predictedError: Math.max(...deviations.map((deviation, i) => (SIGMAS * deviation) / analysed[i].statistics.typicalOutput)),
+    predictedError: Math.max(
+      ...deviations.map((deviation, i) => (SIGMAS * deviation) / analysed[i].statistics.typicalOutput),
+    ),
   };
-}
-
-/** First layers of the segments, and the end. */
-function segmentBounds(positions: readonly number[], layers: number): number[] {
-  for (const position of positions) {
-    if (!Number.isInteger(position) || position < 0 || position >= layers) {
-      throw new RangeError(`rencryptPositions must hold layer numbers from 0 to ${layers - 1}, got ${position}`);
-    }
-  }
-  // A refresh before layer 0 would repeat the encryption that has just been made.
-  const inner = [...new Set(positions)].filter((position) => position > 0).sort((left, right) => left - right);
-  return [0, ...inner, layers];
 }
 
 /** The calibration inputs as they reach each segment. */
@@ -184,7 +175,9 @@ function calibrateSegments(model: SourceModel, bounds: readonly number[], sample
   const bySegment: Tensor[][] = [[...samples]];
   for (let i = 1; i < bounds.length - 1; i++) {
     const layers = model.layers.slice(bounds[i - 1], bounds[i]);
-    bySegment.push(bySegment[i - 1].map((sample) => layers.reduce((tensor, { layer }) => layer.forward(tensor), sample)));
+    bySegment.push(
+      bySegment[i - 1].map((sample) => layers.reduce((tensor, { layer }) => layer.forward(tensor), sample)),
+    );
   }
   return bySegment;
 }

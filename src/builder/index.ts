@@ -1,4 +1,5 @@
 /** Models in, plans out. */
+export * from "./build-from-pytorch.ts";
 export { type InputRange, syntheticInputs } from "./calibration.ts";
 export * from "./compile.ts";
 export { describeLayer, type NetworkStep, networkSteps, runModel, traceShapes } from "./network.ts";

@@ -38,7 +38,25 @@ export function traceShapes(model: SourceModel, inputShape: Shape): Shape[] {
 
 /** The algebra of the layers `first` … `last - 1`. */
 export function networkSteps(model: SourceModel, shapes: readonly Shape[], first: number, last: number): NetworkStep[] {
-  return model.layers.slice(first, last).map(({ index, layer }, i) => ({ index, algebra: layer.algebra(shapes[first + i]) }));
+  return model.layers
+    .slice(first, last)
+    .map(({ index, layer }, i) => ({ index, algebra: layer.algebra(shapes[first + i]) }));
+}
+
+/**
+ * First layers of the stretches between refreshes, and the end.
+ *
+ * @throws RangeError for a position that is no layer's number.
+ */
+export function segmentBounds(positions: readonly number[], layers: number): number[] {
+  for (const position of positions) {
+    if (!Number.isInteger(position) || position < 0 || position >= layers) {
+      throw new RangeError(`rencryptPositions must hold layer numbers from 0 to ${layers - 1}, got ${position}`);
+    }
+  }
+  // A refresh before layer 0 would repeat the encryption that has just been made.
+  const inner = [...new Set(positions)].filter((position) => position > 0).sort((left, right) => left - right);
+  return [0, ...inner, layers];
 }
 
 /** The model in the clear, in double precision. */

@@ -65,7 +65,9 @@ export interface CkksEvaluator {
   /**
    * {@link weightedSum} of raised ciphertexts, divided by P once at the end; the plaintexts must be raised, too.
    */
-  weightedSumRaised(terms: readonly { readonly ciphertext: RaisedCiphertext; readonly plaintext: Plaintext }[]): CkksCiphertext;
+  weightedSumRaised(
+    terms: readonly { readonly ciphertext: RaisedCiphertext; readonly plaintext: Plaintext }[],
+  ): CkksCiphertext;
   /** The complex conjugate of every slot. Needs the Galois key of conjugation. */
   conjugate(ciphertext: CkksCiphertext): CkksCiphertext;
 }

@@ -4,5 +4,5 @@ export * from "./encoder.ts";
 export * from "./encrypt.ts";
 export * from "./evaluator.ts";
 export * from "./scale.ts";
-export * from "./wire.ts";
 export type { SlotVector } from "./slots.ts";
+export * from "./wire.ts";

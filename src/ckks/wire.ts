@@ -8,9 +8,9 @@ import {
   createByteReader,
   createByteWriter,
   freeCiphertext,
+  type RlweContext,
   readHeader,
   readPolynomial,
-  type RlweContext,
   writeHeader,
   writePolynomial,
 } from "../rlwe/index.ts";
@@ -66,10 +66,16 @@ function readCiphertext(reader: ByteReader, context: RlweContext): CkksCiphertex
   const seeded = reader.uint8();
   const scale = reader.float64();
   if (level > context.maxLevel) {
-    throw new CrcnnError("INVALID_MESSAGE", `a ciphertext at level ${level} was sent, the chain ends at level ${context.maxLevel}`);
+    throw new CrcnnError(
+      "INVALID_MESSAGE",
+      `a ciphertext at level ${level} was sent, the chain ends at level ${context.maxLevel}`,
+    );
   }
   if (count < 2 || count > MAXIMUM_COMPONENTS || seeded > 1 || (seeded === 1 && count !== 2)) {
-    throw new CrcnnError("INVALID_MESSAGE", `a ciphertext of ${count} components (seeded: ${seeded}) is not understood`);
+    throw new CrcnnError(
+      "INVALID_MESSAGE",
+      `a ciphertext of ${count} components (seeded: ${seeded}) is not understood`,
+    );
   }
   if (!(scale > 0 && Number.isFinite(scale))) {
     throw new CrcnnError("INVALID_MESSAGE", `a ciphertext's scale must be a positive number, got ${scale}`);

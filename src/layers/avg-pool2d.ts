@@ -1,6 +1,15 @@
 import { CrcnnError } from "../errors/index.ts";
-import { type AffineMap, affineMap, formatShape, type Layer, type Shape, sizeOf } from "../plan/index.ts";
+import {
+  type AffineMap,
+  affineMap,
+  type Evaluator,
+  formatShape,
+  type Layer,
+  type Shape,
+  sizeOf,
+} from "../plan/index.ts";
 import { booleanOption, integerOption, type Pair, pairOption } from "./arguments.ts";
+import { type CallableLayer, callable } from "./callable.ts";
 import { makeLayer } from "./layer.ts";
 
 export interface AvgPool2dOptions {
@@ -134,4 +143,9 @@ export function avgPool2dLayer(options: AvgPool2dOptions): Layer {
     forward,
     algebra: (inputShape, shape) => ({ kind: "affine", map: algebra(inputShape, shape) }),
   });
+}
+
+/** {@link avgPool2dLayer} on encrypted tensors: `const layer = avgPool2d(he, options); const y = layer(x);`. */
+export function avgPool2d(he: Evaluator, options: AvgPool2dOptions): CallableLayer {
+  return callable(he, avgPool2dLayer(options));
 }

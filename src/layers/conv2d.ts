@@ -1,6 +1,15 @@
 import { CrcnnError } from "../errors/index.ts";
-import { type AffineMap, affineMap, formatShape, type Layer, type Shape, sizeOf } from "../plan/index.ts";
+import {
+  type AffineMap,
+  affineMap,
+  type Evaluator,
+  formatShape,
+  type Layer,
+  type Shape,
+  sizeOf,
+} from "../plan/index.ts";
 import { biasOption, integerOption, type Pair, pairOption, type TensorLike, tensorOption } from "./arguments.ts";
+import { type CallableLayer, callable } from "./callable.ts";
 import { makeLayer } from "./layer.ts";
 
 export interface Conv2dOptions {
@@ -198,4 +207,9 @@ function reach(axis: Axis, tap: number, inLength: number, outLength: number): re
     Math.max(0, Math.ceil(-offset / axis.stride)),
     Math.min(outLength, Math.floor((inLength - 1 - offset) / axis.stride) + 1),
   ];
+}
+
+/** {@link conv2dLayer} on encrypted tensors: `const layer = conv2d(he, options); const y = layer(x);`. */
+export function conv2d(he: Evaluator, options: Conv2dOptions): CallableLayer {
+  return callable(he, conv2dLayer(options));
 }

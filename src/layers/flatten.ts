@@ -1,5 +1,6 @@
 import { CrcnnError } from "../errors/index.ts";
-import { formatShape, identityAffine, type Layer, type Shape, sizeOf } from "../plan/index.ts";
+import { type Evaluator, formatShape, identityAffine, type Layer, type Shape, sizeOf } from "../plan/index.ts";
+import { type CallableLayer, callable } from "./callable.ts";
 import { makeLayer } from "./layer.ts";
 
 /**
@@ -56,4 +57,9 @@ function axisOption(name: string, value: unknown): number {
   if (typeof value !== "number") throw new TypeError(`Flatten: ${name} must be an integer, got ${String(value)}`);
   if (!Number.isInteger(value)) throw new RangeError(`Flatten: ${name} must be an integer, got ${value}`);
   return value;
+}
+
+/** {@link flattenLayer} on encrypted tensors: `const layer = flatten(he, options); const y = layer(x);`. */
+export function flatten(he: Evaluator, options: FlattenOptions = {}): CallableLayer {
+  return callable(he, flattenLayer(options));
 }

@@ -1,6 +1,15 @@
 import { CrcnnError } from "../errors/index.ts";
-import { type AffineMap, affineMap, formatShape, type Layer, type Shape, sizeOf } from "../plan/index.ts";
+import {
+  type AffineMap,
+  affineMap,
+  type Evaluator,
+  formatShape,
+  type Layer,
+  type Shape,
+  sizeOf,
+} from "../plan/index.ts";
 import { biasOption, type TensorLike, tensorOption } from "./arguments.ts";
+import { type CallableLayer, callable } from "./callable.ts";
 import { makeLayer } from "./layer.ts";
 
 export interface LinearOptions {
@@ -66,4 +75,9 @@ export function linearLayer(options: LinearOptions): Layer {
     forward,
     algebra: (inputShape, shape) => ({ kind: "affine", map: algebra(inputShape, shape) }),
   });
+}
+
+/** {@link linearLayer} on encrypted tensors: `const layer = linear(he, options); const y = layer(x);`. */
+export function linear(he: Evaluator, options: LinearOptions): CallableLayer {
+  return callable(he, linearLayer(options));
 }

@@ -1,4 +1,5 @@
-import { type Layer, sizeOf } from "../plan/index.ts";
+import { type Evaluator, type Layer, sizeOf } from "../plan/index.ts";
+import { type CallableLayer, callable } from "./callable.ts";
 import { makeLayer } from "./layer.ts";
 
 /**
@@ -14,4 +15,9 @@ export function squareLayer(): Layer {
     forward: (x) => x.map((value) => value * value),
     algebra: () => ({ kind: "square" }),
   });
+}
+
+/** {@link squareLayer} on encrypted tensors: `const layer = square(he); const y = layer(x);`. */
+export function square(he: Evaluator): CallableLayer {
+  return callable(he, squareLayer());
 }

@@ -1,6 +1,6 @@
 /** All that touches a secret key. No server entry reaches this tier. */
 export * from "./decrypt.ts";
 export * from "./encrypt.ts";
+export * from "./key-owner.ts";
 export { generateGaloisKey, generatePublicKey, generateRelinearizationKey } from "./keygen.ts";
 export * from "./secret-key.ts";
-export * from "./key-owner.ts";

@@ -68,14 +68,21 @@ function countPermute(level: number): KernelCounts {
   return { ...none, passes: 3 * (level + 1) };
 }
 
-function microseconds({ transforms, products, passes }: KernelCounts, ringDegree: number, machine: MachineCosts): number {
+function microseconds(
+  { transforms, products, passes }: KernelCounts,
+  ringDegree: number,
+  machine: MachineCosts,
+): number {
   const { transform, product, pass } = machine;
   return ringDegree * (transforms * Math.log2(ringDegree) * transform + products * product + passes * pass);
 }
 
 /** Bytes of one evaluation key on the wire: half of it, since the uniform half travels as a seed. */
 export function keyBytes({ ringDegree, dataPrimes, specialPrimes }: RlweParameters, level: number): number {
-  const bits = [...dataPrimes.slice(0, level + 1), ...specialPrimes].reduce((sum, p) => sum + Math.ceil(Math.log2(p)), 0);
+  const bits = [...dataPrimes.slice(0, level + 1), ...specialPrimes].reduce(
+    (sum, p) => sum + Math.ceil(Math.log2(p)),
+    0,
+  );
   return (Math.ceil((level + 1) / specialPrimes.length) * bits * ringDegree) / 8;
 }
 
@@ -119,7 +126,10 @@ export function estimateCost(
       case "weightedSum":
         weightedTerms += node.terms.length;
         if (raisedSums.has(id)) counts = plus(counts, countLower(level, alpha));
-        counts = plus(counts, { ...none, products: 2 * (level + 1 + (raisedSums.has(id) ? alpha : 0)) * node.terms.length });
+        counts = plus(counts, {
+          ...none,
+          products: 2 * (level + 1 + (raisedSums.has(id) ? alpha : 0)) * node.terms.length,
+        });
         break;
       case "square":
         counts = plus(counts, { ...none, products: 4 * (level + 1) });
@@ -154,8 +164,10 @@ export function estimateCost(
  * primes that stay are below them.
  */
 export function slotCosts(ringDegree: number, alpha: number, machine: MachineCosts = TYPESCRIPT_COSTS): SlotCosts {
-  const price = (counts: (level: number) => KernelCounts) => (rescales: number): number =>
-    microseconds(counts(rescales + 1), ringDegree, machine);
+  const price =
+    (counts: (level: number) => KernelCounts) =>
+    (rescales: number): number =>
+      microseconds(counts(rescales + 1), ringDegree, machine);
   const decompose = price((level) => countDecompose(level, alpha));
   const rotation = price((level) => plus(countKeySwitch(level, alpha), countPermute(level)));
   return {

@@ -104,7 +104,9 @@ function emitAffine(
       ? rescale(emitFolds(emitter, product, stage.folds))
       : emitFolds(emitter, rescale(product), stage.folds);
     const bias = stage.bias[i];
-    return bias.some((value) => value !== 0) ? emitter.append({ op: "addPlain", source: folded, values: bias }) : folded;
+    return bias.some((value) => value !== 0)
+      ? emitter.append({ op: "addPlain", source: folded, values: bias })
+      : folded;
   });
 }
 

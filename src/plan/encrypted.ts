@@ -17,7 +17,9 @@ export interface EncryptedProgram {
 
 export interface RunOptions {
   /** Called after each node; `layer` is the source model's. */
-  readonly onProgress?: ((progress: { readonly done: number; readonly total: number; readonly layer: number }) => void) | undefined;
+  readonly onProgress?:
+    | ((progress: { readonly done: number; readonly total: number; readonly layer: number }) => void)
+    | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -25,7 +27,11 @@ export interface RunOptions {
 export function prepareProgram(plan: Plan, schedule: Schedule, encoder: Encoder): EncryptedProgram {
   const hoisting = planHoisting(plan);
   const plaintexts = plan.nodes.map((node, id) => {
-    const options = { scale: schedule.operandScales[id], level: schedule.levels[id], raised: hoisting.raisedSums.has(id) };
+    const options = {
+      scale: schedule.operandScales[id],
+      level: schedule.levels[id],
+      raised: hoisting.raisedSums.has(id),
+    };
     if (node.op === "weightedSum") return node.terms.map(({ weights }) => encoder.encode(weights, options));
     if (node.op === "addPlain") return [encoder.encode(node.values, options)];
     return [];
@@ -54,7 +60,7 @@ export function runEncrypted(
   /** Raised rotations at their own node, raised sources at theirs. */
   const raised: (RaisedCiphertext | undefined)[] = new Array(nodes.length);
   const uses = countUses(plan);
-  const valueOf = (id: NodeId): CkksCiphertext => values[id] as CkksCiphertext;
+  const ciphertextOf = (id: NodeId): CkksCiphertext => values[id] as CkksCiphertext;
 
   function release(id: NodeId): void {
     uses[id]--;
@@ -72,17 +78,17 @@ export function runEncrypted(
     if (values[group[0]] || raised[group[0]]) return;
     const steps = group.map((id) => stepsOf(plan, id));
     if (hoisting.raisedSources.has(source)) {
-      const images = evaluator.rotateRaised(valueOf(source), [0, ...steps]);
+      const images = evaluator.rotateRaised(ciphertextOf(source), [0, ...steps]);
       for (const [i, id] of [source, ...group].entries()) raised[id] = images[i];
     } else {
-      for (const [i, image] of evaluator.rotateHoisted(valueOf(source), steps).entries()) values[group[i]] = image;
+      for (const [i, image] of evaluator.rotateHoisted(ciphertextOf(source), steps).entries()) values[group[i]] = image;
     }
   }
 
   function weightedSum(id: NodeId, terms: readonly WeightedTerm[]): CkksCiphertext {
     if (!hoisting.raisedSums.has(id)) {
       return evaluator.weightedSum(
-        terms.map(({ source }, i) => ({ ciphertext: valueOf(source), plaintext: plaintexts[id][i] })),
+        terms.map(({ source }, i) => ({ ciphertext: ciphertextOf(source), plaintext: plaintexts[id][i] })),
       );
     }
     return evaluator.weightedSumRaised(
@@ -103,25 +109,25 @@ export function runEncrypted(
         values[id] = weightedSum(id, node.terms);
         break;
       case "add":
-        values[id] = evaluator.add(valueOf(node.left), valueOf(node.right));
+        values[id] = evaluator.add(ciphertextOf(node.left), ciphertextOf(node.right));
         break;
       case "addPlain":
-        values[id] = evaluator.addPlain(valueOf(node.source), plaintexts[id][0]);
+        values[id] = evaluator.addPlain(ciphertextOf(node.source), plaintexts[id][0]);
         break;
       case "square":
-        values[id] = evaluator.multiply(valueOf(node.source), valueOf(node.source));
+        values[id] = evaluator.multiply(ciphertextOf(node.source), ciphertextOf(node.source));
         break;
       case "relinearize":
-        values[id] = evaluator.relinearize(valueOf(node.source));
+        values[id] = evaluator.relinearize(ciphertextOf(node.source));
         break;
       case "rescale":
-        values[id] = evaluator.rescale(valueOf(node.source));
+        values[id] = evaluator.rescale(ciphertextOf(node.source));
         break;
     }
     for (const source of sourcesOf(node)) release(source);
     onProgress?.({ done: id + 1, total: nodes.length, layer: layers[id] });
   }
-  return outputs.map(valueOf);
+  return outputs.map(ciphertextOf);
 }
 
 function stepsOf({ nodes }: Plan, id: NodeId): number {

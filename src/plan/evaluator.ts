@@ -28,7 +28,8 @@ export function createEvaluator(context: RlweContext, keys: EvaluationKeys, poli
     operations: createCkksEvaluator(context, keys),
     encoder: createEncoder(context),
     requireKeys(demand) {
-      const lacks = (level: number, available: number | undefined): boolean => available === undefined || available < level;
+      const lacks = (level: number, available: number | undefined): boolean =>
+        available === undefined || available < level;
       const rotations = demand.rotations.filter(({ steps, level }) =>
         lacks(level, keys.galois.get(rotationElement(context.ring.degree, steps))?.level),
       );

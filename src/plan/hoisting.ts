@@ -37,7 +37,9 @@ export function planHoisting({ nodes }: Plan): Hoisting {
       if (used.op === "rotate") raisedSources.delete(used.source);
     }
   }
-  const sums = nodes.flatMap((node, id) => (node.op === "weightedSum" ? [{ id, origins: node.terms.map((term) => originOf(term.source)) }] : []));
+  const sums = nodes.flatMap((node, id) =>
+    node.op === "weightedSum" ? [{ id, origins: node.terms.map((term) => originOf(term.source)) }] : [],
+  );
   // A sum is raised with all of its terms or not at all, which may take the raised form from other sums in turn.
   for (let changed = true; changed; ) {
     changed = false;

@@ -149,7 +149,10 @@ export function packSlots(packing: InputPacking, values: ArrayLike<number>): Flo
 }
 
 /** The values of the elements, read at their first copies from slot values by ciphertext. */
-export function unpackSlots(layout: Pick<Layout, "position" | "slots">, ciphertexts: readonly ArrayLike<number>[]): Float64Array {
+export function unpackSlots(
+  layout: Pick<Layout, "position" | "slots">,
+  ciphertexts: readonly ArrayLike<number>[],
+): Float64Array {
   return Float64Array.from(
     layout.position,
     (virtual) => ciphertexts[Math.floor(virtual / layout.slots)][virtual % layout.slots],

@@ -69,19 +69,27 @@ export function deserializeManifest(text: string): PlanManifest {
   }
   const { scheme, parameters, policy, keys, segments } = manifest ?? {};
   if (scheme !== "ckks") throw invalid(`scheme ${JSON.stringify(scheme)}`);
-  if (!parameters || !INTEGERS(parameters.dataPrimes) || !INTEGERS(parameters.specialPrimes)) throw invalid("parameters");
+  if (!parameters || !INTEGERS(parameters.dataPrimes) || !INTEGERS(parameters.specialPrimes))
+    throw invalid("parameters");
   // "insecure" is for tests inside one process; nobody may be talked into it over a wire.
   if (![128, 192, 256].includes(parameters.security as number)) throw invalid(`security ${parameters.security}`);
   if (!(policy?.messageScale > 0) || !(policy.outputScale > 0)) throw invalid("scales");
   const levels = parameters.dataPrimes.length;
-  const isLevel = (level: unknown): boolean => Number.isInteger(level) && (level as number) >= -1 && (level as number) < levels;
+  const isLevel = (level: unknown): boolean =>
+    Number.isInteger(level) && (level as number) >= -1 && (level as number) < levels;
   if (!Array.isArray(keys?.rotations) || keys.rotations.length > parameters.ringDegree) throw invalid("rotation keys");
   if (!isLevel(keys.relinearization)) throw invalid("relinearization key");
   for (const { steps, level } of keys.rotations) {
     if (!Number.isInteger(steps) || !isLevel(level) || level < 0) throw invalid("rotation keys");
   }
   if (!Array.isArray(segments) || segments.length === 0) throw invalid("segments");
-  return { scheme, parameters, policy, keys, segments: segments.map((segment) => reviveSegment(segment, parameters, invalid)) };
+  return {
+    scheme,
+    parameters,
+    policy,
+    keys,
+    segments: segments.map((segment) => reviveSegment(segment, parameters, invalid)),
+  };
 }
 
 function reviveSegment(
@@ -94,7 +102,8 @@ function reviveSegment(
   const position = output?.position as unknown;
   if (!Number.isInteger(inputLevel) || inputLevel < 0 || inputLevel >= dataPrimes.length) throw invalid("input level");
   if (!Number.isInteger(Math.log2(slots)) || slots > ringDegree / 2) throw invalid("slots");
-  if (!INTEGERS(source) || !INTEGERS(input.shape) || source.length !== slots * input.ciphertexts) throw invalid("input");
+  if (!INTEGERS(source) || !INTEGERS(input.shape) || source.length !== slots * input.ciphertexts)
+    throw invalid("input");
   if (!INTEGERS(position) || !INTEGERS(output.shape) || !(output.factor > 0)) throw invalid("output");
   const elements = input.shape.reduce((product, size) => product * size, 1);
   if (source.some((element) => element < -1 || element >= elements)) throw invalid("input");

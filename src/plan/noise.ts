@@ -37,7 +37,11 @@ export function analysePlan(plan: Plan, calibration: readonly Tensor[]): PlanSta
   const largestOutputs: number[] = [];
   for (const input of calibration) {
     const nodeValues = evaluateNodes(plan, packInput(plan.input, input));
-    const outputs = unpackOutput(plan.output, plan.slots, plan.outputs.map((id) => nodeValues[id]));
+    const outputs = unpackOutput(
+      plan.output,
+      plan.slots,
+      plan.outputs.map((id) => nodeValues[id]),
+    );
     largestOutputs.push(outputs.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0));
     for (const [id, values] of nodeValues.entries()) {
       const squares = meanSquares[id];
@@ -122,10 +126,7 @@ export function rescaleVariance(ringDegree: number): number {
  * Coefficient variance that a key switch at this level adds: each digit, centred, times the key's errors, divided by P, then the
  * rounding of that division.
  */
-export function keySwitchVariance(
-  { ringDegree, dataPrimes, specialPrimes }: RlweParameters,
-  level: number,
-): number {
+export function keySwitchVariance({ ringDegree, dataPrimes, specialPrimes }: RlweParameters, level: number): number {
   const alpha = specialPrimes.length;
   const product = (primes: readonly number[]): number => primes.reduce((left, right) => left * right, 1);
   const special = product(specialPrimes);

@@ -1,6 +1,12 @@
 /** RLWE ciphertexts: c_0 + c_1 s + … + c_d s^d = message + noise modulo q_0 … q_level. */
 
-import { addPolynomials, negatePolynomial, type Polynomial, subtractPolynomials } from "../math/index.ts";
+import {
+  addPolynomials,
+  copyPolynomial,
+  negatePolynomial,
+  type Polynomial,
+  subtractPolynomials,
+} from "../math/index.ts";
 import type { RlweContext } from "./parameters.ts";
 
 export interface Ciphertext {
@@ -20,9 +26,9 @@ export function freeCiphertext(ciphertext: Ciphertext): void {
   for (const component of ciphertext.components) component.block.free();
 }
 
-/** Componentwise sum; the longer operand's further components are kept. Same context and level. */
+/** Componentwise sum; the longer operand's further components are copied. Same context and level. */
 export function addComponents(left: Ciphertext, right: Ciphertext): Polynomial<"ntt">[] {
-  return zipComponents(left, right, addPolynomials, (tail) => tail);
+  return zipComponents(left, right, addPolynomials, copyPolynomial);
 }
 
 /** Componentwise difference; as {@link addComponents}. */
@@ -40,6 +46,6 @@ function zipComponents(
   return Array.from({ length }, (_, i) => {
     const [l, r] = [left.components[i], right.components[i]];
     if (l && r) return both(l, r);
-    return l ?? onlyRight(r);
+    return l ? copyPolynomial(l) : onlyRight(r);
   });
 }

@@ -18,8 +18,15 @@ const MAXIMUM_MODULUS_BITS: Readonly<Record<SecurityLevel, Readonly<Record<numbe
 /** Ring degrees that the table has, smallest first. */
 export const RING_DEGREES: readonly number[] = [1024, 2048, 4096, 8192, 16384, 32768, 65536];
 
-/** Largest log2(QP) that is secure at this ring degree; 0 where none is. */
+/**
+ * Largest log2(QP) that is secure at this ring degree; 0 where none is.
+ *
+ * @throws RangeError for a security level that the guidelines do not have.
+ */
 export function maximumModulusBits(ringDegree: number, security: SecurityLevel): number {
+  if (!Object.hasOwn(MAXIMUM_MODULUS_BITS, security)) {
+    throw new RangeError(`security must be 128, 192 or 256 bits, got ${security}`);
+  }
   return MAXIMUM_MODULUS_BITS[security][ringDegree] ?? 0;
 }
 

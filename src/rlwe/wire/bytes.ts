@@ -78,7 +78,10 @@ export function createByteReader(source: Uint8Array): ByteReader {
     },
     end() {
       if (position === source.length) return;
-      throw new CrcnnError("INVALID_MESSAGE", `${source.length - position} bytes are left over at the end of the message`);
+      throw new CrcnnError(
+        "INVALID_MESSAGE",
+        `${source.length - position} bytes are left over at the end of the message`,
+      );
     },
   };
 }

@@ -29,7 +29,10 @@ export function readHeader(reader: ByteReader, kind: MessageKind, context: RlweC
   if (reader.uint32() !== MARK) throw new CrcnnError("INVALID_MESSAGE", "these bytes are not a crcnn message");
   const version = reader.uint8();
   if (version !== VERSION) {
-    throw new CrcnnError("INVALID_MESSAGE", `the message has format version ${version}, this crcnn reads version ${VERSION}`);
+    throw new CrcnnError(
+      "INVALID_MESSAGE",
+      `the message has format version ${version}, this crcnn reads version ${VERSION}`,
+    );
   }
   const found = reader.uint8();
   if (found !== MESSAGE_KINDS[kind]) {
@@ -38,5 +41,8 @@ export function readHeader(reader: ByteReader, kind: MessageKind, context: RlweC
   }
   const theirs = reader.bytes(DIGEST_BYTES);
   if (digest(context).every((byte, i) => byte === theirs[i])) return;
-  throw new CrcnnError("FOREIGN_OBJECT", "the message was made for other encryption parameters; ask for the plan again");
+  throw new CrcnnError(
+    "FOREIGN_OBJECT",
+    "the message was made for other encryption parameters; ask for the plan again",
+  );
 }

@@ -26,7 +26,10 @@ function readKey(reader: ByteReader, context: RlweContext): { element: number; k
     throw new CrcnnError("INVALID_MESSAGE", `${element} is not a Galois element of a ring of degree ${degree}`);
   }
   if (level > context.maxLevel) {
-    throw new CrcnnError("INVALID_MESSAGE", `a key for level ${level} was sent, the chain ends at level ${context.maxLevel}`);
+    throw new CrcnnError(
+      "INVALID_MESSAGE",
+      `a key for level ${level} was sent, the chain ends at level ${context.maxLevel}`,
+    );
   }
   const seed = reader.bytes(SEED_BYTES).slice();
   const basis = context.keyBasis(level);

@@ -54,7 +54,10 @@ export function readPolynomial(reader: ByteReader, ring: Ring, basis: Basis): Po
       const residue = pending - rest * modulus;
       if (residue >= prime) {
         polynomial.block.free();
-        throw new CrcnnError("INVALID_MESSAGE", `residue ${residue} is not below its prime ${prime}; the message is damaged`);
+        throw new CrcnnError(
+          "INVALID_MESSAGE",
+          `residue ${residue} is not below its prime ${prime}; the message is damaged`,
+        );
       }
       words[limb + i] = residue;
       pending = rest;

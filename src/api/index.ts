@@ -1,0 +1,24 @@
+/** What most programs need, under one name. Each tier is also exported by itself: `crcnn/math`, `crcnn/ckks`, … */
+export * from "../builder/index.ts";
+export * from "../client/index.ts";
+export * from "../data/index.ts";
+export { CrcnnError, ERROR_CODES, type ErrorCode } from "../errors/index.ts";
+export * from "../layers/index.ts";
+export { createOwner, type KeyOwner, type OwnerOptions, type OwnerRequest } from "../owner/index.ts";
+export {
+  createEvaluator,
+  deserializeManifest,
+  type EncryptedTensor,
+  type Evaluator,
+  type Layer,
+  MissingKeysError,
+  type Plan,
+  type PlanManifest,
+  prepareProgram,
+  runClear,
+  runEncrypted,
+  type Shape,
+  serializeManifest,
+  type Tensor,
+  tensor,
+} from "../plan/index.ts";

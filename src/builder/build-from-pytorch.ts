@@ -1,0 +1,126 @@
+/** Networks as PyCrCNN's users know them: a list of encrypted layers made from a PyTorch model, which can be called as a whole. */
+
+import { CrcnnError } from "../errors/index.ts";
+import { type CallableLayer, callable } from "../layers/index.ts";
+import {
+  createSegment,
+  type EncryptedTensor,
+  type Evaluator,
+  flatLayout,
+  type Layout,
+  type LoweredNetwork,
+  type Refresher,
+  type RunOptions,
+  type Segment,
+  type Shape,
+  slotCosts,
+} from "../plan/index.ts";
+import { type NetworkStep, networkSteps, segmentBounds, traceShapes } from "./network.ts";
+import { searchLayout } from "./planner/search.ts";
+import type { SourceModel } from "./torch/index.ts";
+
+export interface BuildOptions {
+  /** Layers of the source model (0-based) before which the key's owner decrypts and encrypts afresh. */
+  readonly rencryptPositions?: readonly number[] | undefined;
+}
+
+export interface NetworkCallOptions extends RunOptions {
+  /** Who refreshes, where the network has re-encryption positions: the key's owner. */
+  readonly refresh?: Refresher | undefined;
+}
+
+/**
+ * An ordered, iterable list of callable layers that is callable itself. Called as a whole it fuses neighbouring affine layers between
+ * refreshes; called one by one, layers are not fused.
+ */
+export interface EncryptedNetwork extends Iterable<CallableLayer> {
+  (input: EncryptedTensor, options?: NetworkCallOptions): EncryptedTensor;
+  readonly layers: readonly CallableLayer[];
+  /** Layers before which a refresh takes place, ascending. */
+  readonly rencryptPositions: readonly number[];
+}
+
+/**
+ * Binds a PyTorch model to an evaluator.
+ *
+ * The network throws CrcnnError REFRESH_NEEDED when it has re-encryption positions and nobody is named; SHAPE_MISMATCH; MISSING_KEY with all
+ * missing keys of a stretch at once; LEVEL_EXHAUSTED.
+ *
+ * @throws RangeError for a position that is no layer's number.
+ */
+export function buildFromPytorch(he: Evaluator, model: SourceModel, options: BuildOptions = {}): EncryptedNetwork {
+  const layers = model.layers.map(({ layer }) => callable(he, layer));
+  const bounds = segmentBounds(options.rencryptPositions ?? [], layers.length);
+  const rencryptPositions = bounds.slice(1, -1);
+  const networks = new Map<string, { shapes: readonly Shape[]; segments: readonly Segment[] }>();
+
+  function networkFor(shape: Shape): { shapes: readonly Shape[]; segments: readonly Segment[] } {
+    const key = shape.join("x");
+    let network = networks.get(key);
+    if (!network) {
+      const shapes = traceShapes(model, shape);
+      const segments = bounds.slice(1).map((end, i) => {
+        const steps = networkSteps(model, shapes, bounds[i], end);
+        return createSegment(he, `the stretch of layers ${bounds[i]} to ${end - 1}`, (layout, factor) =>
+          lowerSteps(he, steps, layout, factor),
+        );
+      });
+      network = { shapes, segments };
+      networks.set(key, network);
+    }
+    return network;
+  }
+
+  const call = (input: EncryptedTensor, { refresh, ...run }: NetworkCallOptions = {}): EncryptedTensor => {
+    const { shapes, segments } = networkFor(input.shape);
+    if (segments.length > 1 && !refresh) {
+      throw new CrcnnError(
+        "REFRESH_NEEDED",
+        `the network re-encrypts before layers ${rencryptPositions.join(", ")}; call it as net(x, { refresh: owner })`,
+      );
+    }
+    return segments.reduce((tensor, segment, i) => {
+      if (i === 0) return segment(tensor, run);
+      const layout = flatLayout(shapes[bounds[i]], tensor.layout.slots);
+      return segment((refresh as Refresher).refresh(tensor, layout), run);
+    }, input);
+  };
+  return Object.freeze(
+    Object.assign(call, { layers, rencryptPositions, [Symbol.iterator]: () => layers[Symbol.iterator]() }),
+  );
+}
+
+function lowerSteps(he: Evaluator, steps: readonly NetworkStep[], layout: Layout, factor: number): LoweredNetwork {
+  const { parameters, alpha } = he.context;
+  const { steps: divided, factor: owed } = absorbFactor(steps, factor);
+  const lowered = searchLayout(divided, {
+    inputShape: layout.shape,
+    inputLayout: layout,
+    slots: layout.slots,
+    costs: slotCosts(parameters.ringDegree, alpha),
+  });
+  return { ...lowered, outputFactor: lowered.outputFactor * owed };
+}
+
+/** Takes a factor of the inputs into the first affine map; what reaches the end is owed by the outputs. */
+function absorbFactor(
+  steps: readonly NetworkStep[],
+  factor: number,
+): { steps: readonly NetworkStep[]; factor: number } {
+  let owed = factor;
+  const absorbed = steps.map((step) => {
+    if (step.algebra.kind === "square") {
+      owed **= 2;
+      return step;
+    }
+    const divisor = owed;
+    owed = 1;
+    if (divisor === 1) return step;
+    const { map } = step.algebra;
+    return {
+      ...step,
+      algebra: { kind: "affine" as const, map: { ...map, weight: map.weight.map((w) => w / divisor) } },
+    };
+  });
+  return { steps: absorbed, factor: owed };
+}
