@@ -1,0 +1,68 @@
+/** Small rings, and the way between their polynomials and plain BigInt coefficients. */
+
+import { combineResidues, mod } from "../../src/math/bigint-ntt.ts";
+import {
+  allocatePolynomial,
+  type Basis,
+  copyPolynomial,
+  createHeap,
+  createRing,
+  createTypescriptKernels,
+  findNttPrimes,
+  type Polynomial,
+  type Ring,
+  readLimb,
+  toCoefficients,
+  toNtt,
+  writeLimb,
+} from "../../src/math/index.ts";
+
+/** A ring with the largest primes of the given bit lengths and a heap of its own. */
+export function createTestRing(degree: number, bits: readonly number[]): Ring {
+  const heap = createHeap();
+  return createRing(degree, findNttPrimes(degree, bits), heap, createTypescriptKernels(heap));
+}
+
+/** The primes of a basis. */
+export function primesOf(ring: Ring, basis: Basis): bigint[] {
+  return basis.map((index) => BigInt(ring.moduli[index].value));
+}
+
+/** Q, the product of a basis. */
+export function productOf(ring: Ring, basis: Basis): bigint {
+  return primesOf(ring, basis).reduce((product, prime) => product * prime, 1n);
+}
+
+/** The polynomial with these coefficients, of any sign and size. */
+export function fromBigints(ring: Ring, basis: Basis, coefficients: readonly bigint[]): Polynomial<"coefficient"> {
+  const polynomial = allocatePolynomial(ring, basis, "coefficient");
+  for (const [k, prime] of primesOf(ring, basis).entries()) {
+    writeLimb(
+      polynomial,
+      k,
+      Int32Array.from(coefficients, (coefficient) => Number(mod(coefficient, prime))),
+    );
+  }
+  return polynomial;
+}
+
+/** {@link fromBigints}, transformed. */
+export function nttFromBigints(ring: Ring, basis: Basis, coefficients: readonly bigint[]): Polynomial<"ntt"> {
+  return toNtt(fromBigints(ring, basis, coefficients));
+}
+
+/** The coefficients in [0, Q), in either domain; the polynomial is left as it was. */
+export function toBigints(polynomial: Polynomial): bigint[] {
+  const { ring, basis } = polynomial;
+  const copy = copyPolynomial(polynomial);
+  const coefficients = copy.domain === "ntt" ? toCoefficients(copy as Polynomial<"ntt">) : copy;
+  const limbs = basis.map((_, k) => readLimb(coefficients, k));
+  copy.block.free();
+  const primes = primesOf(ring, basis);
+  return Array.from(limbs[0], (_, i) =>
+    combineResidues(
+      limbs.map((limb) => BigInt(limb[i])),
+      primes,
+    ),
+  );
+}

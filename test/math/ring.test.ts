@@ -1,0 +1,60 @@
+import { describe, expect, test } from "vitest";
+import { invert, mod } from "../../src/math/bigint-ntt.ts";
+import { createHeap, createRing, createTypescriptKernels, findNttPrimes } from "../../src/math/index.ts";
+import { createTestRing, primesOf, productOf } from "../helpers/ring.ts";
+
+const heap = createHeap({ initialBytes: 2 ** 16 });
+const kernels = createTypescriptKernels(heap);
+
+describe("createRing", () => {
+  test.each([0, 1, 512, 1000, 1025, 2 ** 17, -1024, 1024.5, Number.NaN])("refuses the degree %d", (degree) => {
+    expect(() => createRing(degree, [12_289], heap, kernels)).toThrow(RangeError);
+    expect(() => createRing(degree, [12_289], heap, kernels)).toThrow(`got ${degree}`);
+  });
+
+  test.each([
+    ["a repeated prime", [12_289, 18_433, 12_289], "must differ"],
+    ["a prime that is not 1 modulo 2N", [12_289, 65_539], "65539"],
+    ["a composite that is 1 modulo 2N", [12_289, 2049], "2049"],
+    ["an even number", [4096], "4096"],
+    ["a prime past the ceiling", [2 ** 30 - 35], String(2 ** 30 - 35)],
+    ["what is no number", [Number.NaN], "NaN"],
+  ])("refuses %s", (_, primes, named) => {
+    expect(() => createRing(1024, primes, heap, kernels)).toThrow(RangeError);
+    expect(() => createRing(1024, primes, heap, kernels)).toThrow(named);
+  });
+
+  test.each([10, 16])("takes N = 2^%i", (log) => {
+    const primes = findNttPrimes(2 ** log, [30, 24]);
+    const ring = createRing(2 ** log, primes, heap, kernels);
+    expect(ring.moduli.map(({ value }) => value)).toEqual(primes);
+    expect(ring.tables.map((table) => table.ringDegree)).toEqual([2 ** log, 2 ** log]);
+  });
+});
+
+describe("conversion constants equal BigInt", () => {
+  const ring = createTestRing(1024, [30, 28, 22, 30, 20]);
+
+  test.each([
+    [[0], 1],
+    [[3, 4], 0],
+    [[4, 1, 3], 2],
+    [[0, 1], 1],
+  ])("from basis %j to prime %i", (source, target) => {
+    const found = ring.conversion(source, target);
+    const product = productOf(ring, source);
+    const [q] = primesOf(ring, [target]);
+    const primes = primesOf(ring, source);
+    expect(Array.from(found.weights, BigInt)).toEqual(primes.map((prime) => (product / prime) % q));
+    expect(found.sourceScalars.map(BigInt)).toEqual(primes.map((prime) => invert(product / prime, prime)));
+    expect([...found.sourceInverses]).toEqual(primes.map((prime) => 1 / Number(prime)));
+    expect(BigInt(found.product)).toBe(mod(product, q));
+    expect(BigInt(found.inverseProduct)).toBe(source.includes(target) ? 0n : invert(product, q));
+    expect(found.target).toBe(ring.moduli[target]);
+  });
+
+  test("are computed once", () => {
+    expect(ring.conversion([0, 1], 2)).toBe(ring.conversion([0, 1], 2));
+    expect(ring.conversion([1, 0], 2)).not.toBe(ring.conversion([0, 1], 2));
+  });
+});
