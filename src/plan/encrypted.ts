@@ -59,6 +59,7 @@ export function runEncrypted(
   const values: (CkksCiphertext | undefined)[] = new Array(nodes.length);
   /** Raised rotations at their own node, raised sources at theirs. */
   const raised: (RaisedCiphertext | undefined)[] = new Array(nodes.length);
+  const rotated = new Set<NodeId>();
   const uses = countUses(plan);
   const ciphertextOf = (id: NodeId): CkksCiphertext => values[id] as CkksCiphertext;
 
@@ -74,8 +75,9 @@ export function runEncrypted(
 
   /** Makes all rotations of a node at its first one. */
   function rotateAll(source: NodeId): void {
+    if (rotated.has(source)) return;
+    rotated.add(source);
     const group = hoisting.rotations.get(source) as readonly NodeId[];
-    if (values[group[0]] || raised[group[0]]) return;
     const steps = group.map((id) => stepsOf(plan, id));
     if (hoisting.raisedSources.has(source)) {
       const images = evaluator.rotateRaised(ciphertextOf(source), [0, ...steps]);

@@ -1,0 +1,278 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { CrcnnError } from "../../src/errors/index.ts";
+import {
+  analysePlan,
+  applyAffine,
+  countUses,
+  demandKeys,
+  emitPlan,
+  estimateCost,
+  estimateNoise,
+  flatLayout,
+  formatPlan,
+  hashPlan,
+  keySwitchVariance,
+  planDepth,
+  planHoisting,
+  prepareProgram,
+  rescaleVariance,
+  runClear,
+  runEncrypted,
+  schedulePlan,
+  type Tensor,
+} from "../../src/plan/index.ts";
+import { naiveAffine, naiveNetwork } from "../helpers/naive-lowering.ts";
+import {
+  encryptedRun,
+  numbers,
+  POLICY,
+  randomMap,
+  SLOTS,
+  seeds,
+  smallNetwork,
+  toyParameters,
+} from "../helpers/plans.ts";
+
+const largestDifference = (left: Float64Array, right: Float64Array): number =>
+  left.reduce((most, value, i) => Math.max(most, Math.abs(value - right[i]!)), 0);
+
+const TOP = { level: 3, scale: POLICY.messageScale };
+
+describe("clear", () => {
+  test("a plan computes what its maps and squares say", () => {
+    fc.assert(
+      fc.property(seeds, fc.boolean(), (seed, foldsBeforeRescale) => {
+        const { plan, first, second, input } = smallNetwork(seed, { foldsBeforeRescale });
+        const hidden = applyAffine(first, input.data).map((x) => x * x);
+        expect(largestDifference(runClear(plan, input).data, applyAffine(second, hidden))).toBeLessThan(1e-12);
+      }),
+    );
+  });
+
+  test("an input of another shape is refused with both shapes", () => {
+    const { plan } = smallNetwork(1);
+    expect(() => runClear(plan, { shape: [3, 7], data: new Float64Array(21) })).toThrow(/shape 20, got 3x7/);
+  });
+
+  test("pools, folds and factors are carried through", () => {
+    // The mean of four neighbours as a pool: slots 0, 4, 8 hold the sums, four times too large.
+    const layout = flatLayout([12], 16);
+    const output = { ...flatLayout([3], 16), position: Int32Array.of(0, 4, 8) };
+    const plan = emitPlan(
+      {
+        slots: 16,
+        input: {
+          shape: [12],
+          slots: 16,
+          ciphertexts: 1,
+          source: Int32Array.from({ length: 16 }, (_, i) => (i < 12 ? i : -1)),
+        },
+        stages: [{ kind: "pool", layers: [0, 0], input: layout, output, sums: [[0]], folds: [[1], [2]], factor: 4 }],
+        output,
+        outputFactor: 4,
+      },
+      { foldsBeforeRescale: false, rescaleLast: false },
+    );
+    const input = { shape: [12], data: Float64Array.from({ length: 12 }, (_, i) => i) };
+    expect([...runClear(plan, input).data]).toEqual([1.5, 5.5, 9.5]);
+    expect(planDepth(plan)).toBe(0);
+  });
+});
+
+describe("encrypted", () => {
+  test.each([1, 2, 3])("alpha %i: results equal the clear interpreter's, and all memory comes back", async (alpha) => {
+    for (const rescaleLast of [false, true]) {
+      const { plan, input } = smallNetwork(alpha + 10, { rescaleLast });
+      const { owner, schedule, run } = await encryptedRun(plan, toyParameters(alpha));
+      const before = owner.context.ring.heap.usage().used;
+      const output = run(input);
+      expect(owner.context.ring.heap.usage().used).toBe(before);
+      const bound = 6 * estimateNoise(plan, analysePlan(plan, [input]), owner.context.parameters, schedule);
+      expect(bound).toBeLessThan(1e-3);
+      expect(largestDifference(output.data, runClear(plan, input).data)).toBeLessThan(bound);
+    }
+  });
+
+  test("rotations used in sums alone stay raised; others do not", () => {
+    const { plan } = smallNetwork(3);
+    const { raisedSums, raisedSources } = planHoisting(plan);
+    for (const [id, node] of plan.nodes.entries()) {
+      // Babies turn the input or the square; giants turn sums and are added.
+      if (node.op === "rotate")
+        expect(raisedSources.has(node.source)).toBe(plan.nodes[node.source]!.op !== "weightedSum");
+      if (node.op === "weightedSum") expect(raisedSums.has(id)).toBe(true);
+    }
+  });
+
+  test("a sum that mixes raised and other terms is not raised", () => {
+    const weights = new Float64Array(4).fill(1);
+    const nodes = [
+      { op: "input", index: 0 },
+      { op: "input", index: 1 },
+      { op: "rotate", source: 0, steps: 1 },
+      { op: "rotate", source: 0, steps: 2 },
+      {
+        op: "weightedSum",
+        terms: [
+          { source: 2, weights },
+          { source: 1, weights },
+        ],
+      },
+      {
+        op: "weightedSum",
+        terms: [
+          { source: 3, weights },
+          { source: 0, weights },
+        ],
+      },
+    ] as const;
+    const plan = { ...smallNetwork(1).plan, nodes, outputs: [4, 5] };
+    expect(planHoisting(plan).raisedSums.size).toBe(0);
+  });
+
+  test("progress counts every node once, in order, and an aborted signal stops the run", async () => {
+    const { plan, input } = smallNetwork(5);
+    const parameters = toyParameters(1);
+    const { owner, schedule } = await encryptedRun(plan, parameters);
+    const program = prepareProgram(plan, schedule, owner.evaluator.encoder);
+    const { ciphertexts } = owner.encryptTensor(input, flatLayout([20], SLOTS));
+    const seen: number[] = [];
+    const controller = new AbortController();
+    runEncrypted(program, owner.evaluator.operations, ciphertexts, { onProgress: ({ done }) => seen.push(done) });
+    expect(seen).toEqual(plan.nodes.map((_, id) => id + 1));
+    const onProgress = ({ done }: { done: number }): void => {
+      if (done === 3) controller.abort();
+    };
+    const aborted = (): unknown =>
+      runEncrypted(program, owner.evaluator.operations, ciphertexts, { onProgress, signal: controller.signal });
+    expect(aborted).toThrow(expect.objectContaining({ code: "ABORTED" }));
+  });
+
+  test("missing keys are listed in one error, whose demand makes them", async () => {
+    const { plan } = smallNetwork(6);
+    const { owner, schedule } = await encryptedRun(plan, toyParameters(1));
+    const demand = {
+      rotations: [
+        { steps: 77, level: 2 },
+        { steps: 78, level: 1 },
+      ],
+      relinearization: 3,
+    };
+    const requireKeys = (): void => owner.evaluator.requireKeys(demand);
+    expect(requireKeys).toThrow(/rotations by 77, 78 and for relinearization; .*addKeys/);
+    owner.addKeys(demand);
+    expect(requireKeys).not.toThrow();
+    expect(() => owner.evaluator.requireKeys(demandKeys(plan, schedule))).not.toThrow();
+  });
+});
+
+describe("noise", () => {
+  test.each([1, 2])("alpha %i: the measured error agrees with the prediction within 30 %", async (alpha) => {
+    const { plan, input } = smallNetwork(21);
+    const { owner, schedule, run } = await encryptedRun(plan, toyParameters(alpha));
+    const want = runClear(plan, input).data;
+    let sum = 0;
+    const runs = 40;
+    for (let i = 0; i < runs; i++) {
+      for (const [e, value] of run(input).data.entries()) sum += (value - want[e]!) ** 2 / (runs * want.length);
+    }
+    const predicted = estimateNoise(plan, analysePlan(plan, [input]), owner.context.parameters, schedule);
+    expect(Math.sqrt(sum) / predicted).toBeGreaterThan(0.7);
+    expect(Math.sqrt(sum) / predicted).toBeLessThan(1.3);
+  });
+
+  test("the figures of single operations are those of the literature", () => {
+    expect(Math.sqrt(rescaleVariance(8192))).toBeCloseTo(21.3, 1);
+    const [p, q] = [2 ** 30, 2 ** 30];
+    const six = {
+      ringDegree: 8192,
+      dataPrimes: new Array(6).fill(q),
+      specialPrimes: [p],
+      security: "insecure" as const,
+    };
+    expect(Math.sqrt(keySwitchVariance(six, 5))).toBeGreaterThan(200);
+    expect(Math.sqrt(keySwitchVariance(six, 5))).toBeLessThan(215);
+    const pairs = {
+      ...six,
+      dataPrimes: [2 ** 27, 2 ** 27, ...new Array(4).fill(2 ** 26)],
+      specialPrimes: [2 ** 28, 2 ** 28],
+    };
+    expect(Math.sqrt(keySwitchVariance(pairs, 5))).toBeLessThan(35);
+  });
+});
+
+describe("cost", () => {
+  test.each([1, 2, 3])(
+    "alpha %i: predicted transforms and products are those that the kernels are called for",
+    async (alpha) => {
+      const { plan, input } = smallNetwork(31);
+      const parameters = toyParameters(alpha);
+      const { owner, schedule } = await encryptedRun(plan, parameters);
+      const program = prepareProgram(plan, schedule, owner.evaluator.encoder);
+      const { ciphertexts } = owner.encryptTensor(input, flatLayout([20], SLOTS));
+      const kernels = owner.context.ring.kernels as unknown as Record<string, (...args: unknown[]) => void>;
+      const counted = { transforms: 0, products: 0 };
+      const spy = (name: string, count: (args: unknown[]) => void): void => {
+        const original = kernels[name]!;
+        kernels[name] = (...args) => {
+          count(args);
+          original(...args);
+        };
+      };
+      spy("forwardNtt", () => counted.transforms++);
+      spy("inverseNtt", () => counted.transforms++);
+      spy("multiply", () => counted.products++);
+      spy("dotProduct", ([, lefts]) => {
+        counted.products += (lefts as unknown[]).length;
+      });
+      runEncrypted(program, owner.evaluator.operations, ciphertexts);
+      const { counts } = estimateCost(plan, parameters, schedule, demandKeys(plan, schedule));
+      expect(counted).toEqual({ transforms: counts.transforms, products: counts.products });
+    },
+  );
+});
+
+describe("schedule and hash", () => {
+  test("every product lands exactly on the message scale, and each use of a node is counted", () => {
+    const { plan } = smallNetwork(41);
+    const parameters = toyParameters(1);
+    const { scales, levels } = schedulePlan(plan, parameters, POLICY, TOP);
+    const firstRescale = plan.nodes.findIndex(({ op }) => op === "rescale");
+    expect(scales[firstRescale]).toBe(POLICY.messageScale);
+    expect(levels[plan.outputs[0]!]).toBe(TOP.level - planDepth(plan));
+    expect(scales[plan.outputs[0]!]).toBe(POLICY.outputScale);
+    expect(countUses(plan).every((uses) => uses > 0)).toBe(true);
+  });
+
+  test("keys are demanded at the highest level of their use", () => {
+    const { plan } = smallNetwork(42);
+    const { rotations, relinearization } = demandKeys(plan, schedulePlan(plan, toyParameters(1), POLICY, TOP));
+    expect(relinearization).toBe(2);
+    expect(Math.max(...rotations.map(({ level }) => level))).toBe(3);
+    expect(rotations.map(({ steps }) => steps)).toEqual(
+      [...new Set(rotations.map(({ steps }) => steps))].sort((a, b) => a - b),
+    );
+  });
+
+  test("the hash tells plans apart by one weight, and is equal for equal plans", () => {
+    const { plan } = smallNetwork(43);
+    expect(hashPlan(plan)).toBe(hashPlan(smallNetwork(43).plan));
+    const changed = smallNetwork(43).plan;
+    const sum = changed.nodes.find((node) => node.op === "weightedSum");
+    if (sum?.op === "weightedSum") sum.terms[0]!.weights[0]! += 1e-12;
+    expect(hashPlan(changed)).not.toBe(hashPlan(plan));
+    expect(formatPlan(plan).split("\n")).toHaveLength(plan.nodes.length);
+  });
+});
+
+test("several inputs of one value range are analysed together", () => {
+  const map = randomMap(4, 4, numbers(2));
+  const plan = emitPlan(naiveNetwork(SLOTS, [naiveAffine(map, SLOTS, 0)]), {
+    foldsBeforeRescale: false,
+    rescaleLast: false,
+  });
+  const inputs: Tensor[] = [1, -3, 2].map((value) => ({ shape: [4], data: new Float64Array(4).fill(value) }));
+  expect(analysePlan(plan, inputs).largest[0]).toBe(3);
+  expect(() => runClear(plan, { shape: [5], data: new Float64Array(5) })).toThrow(CrcnnError);
+});
