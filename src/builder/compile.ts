@@ -2,7 +2,6 @@
 
 import { CrcnnError, throwIfAborted } from "../errors/index.ts";
 import {
-  analysePlan,
   demandKeys,
   emitPlan,
   estimateCost,
@@ -20,7 +19,7 @@ import {
 import { maximumModulusBits, RING_DEGREES, type SecurityLevel } from "../rlwe/index.ts";
 import { type InputRange, syntheticInputs } from "./calibration.ts";
 import { type NetworkStep, networkSteps, segmentBounds, traceShapes } from "./network.ts";
-import { type AnalysedPlan, type ChosenParameters, chooseParameters } from "./planner/parameters.ts";
+import { type AnalysedPlan, analyse, type ChosenParameters, chooseParameters } from "./planner/parameters.ts";
 import { searchLayout } from "./planner/search.ts";
 import type { SourceModel } from "./torch/index.ts";
 
@@ -55,9 +54,11 @@ export interface CompiledNetwork {
 
 /** The largest of a few hundred outputs' errors is hardly ever further out than this many standard deviations. */
 export const SIGMAS = 4.5;
-/** The prediction must be better than what is asked for by this factor, since it is one. */
-const SAFETY = 3;
-const ALPHAS = [1, 2, 3];
+/** Among plans whose prediction is better than what is asked for by this factor, time decides. */
+const AMPLE = 10;
+/** Where none is that good, the most precise will do when its prediction, which is no more than that, leaves this factor. */
+const SUFFICIENT = 2;
+const CHAIN_SHAPES = [1, 2, 3].flatMap((alpha) => [2, 3].map((baseCount) => ({ alpha, baseCount })));
 /** No chain is shorter than this many bits for each prime that a plan needs. */
 const MINIMUM_PRIME_BITS = 22;
 
@@ -88,7 +89,7 @@ export function compile(model: SourceModel, options: CompileOptions): CompiledNe
     if (leastModulusBits(segments) > maximumModulusBits(ringDegree, security)) continue;
     const found = compileAt(ringDegree, segments, calibration, precision, security, signal);
     if (!found) continue;
-    if (found.predictedError <= precision / SAFETY) return found;
+    if (found.predictedError <= precision / SUFFICIENT) return found;
     if (found.predictedError < (closest?.error ?? Number.POSITIVE_INFINITY))
       closest = { error: found.predictedError, ringDegree };
   }
@@ -120,20 +121,19 @@ function compileAt(
   );
   let best: { network: CompiledNetwork; seconds: number } | undefined;
   for (const foldsBeforeRescale of [false, true]) {
-    const plans = lowered.map((network, i) => {
-      const plan = emitPlan(network, { foldsBeforeRescale, rescaleLast: false });
-      return { plan, statistics: analysePlan(plan, calibration[i]) };
-    });
-    for (const alpha of ALPHAS) {
+    const plans = lowered.map((network, i) =>
+      analyse(emitPlan(network, { foldsBeforeRescale, rescaleLast: false }), calibration[i]),
+    );
+    for (const { alpha, baseCount } of CHAIN_SHAPES) {
       throwIfAborted(signal);
-      const chosen = chooseParameters(plans, ringDegree, alpha, security);
+      const chosen = chooseParameters(plans, { ringDegree, alpha, baseCount }, security);
       if (!chosen) continue;
       const network = assemble(plans, chosen);
       const seconds = network.costs.reduce((sum, cost) => sum + cost.seconds, 0);
       const better =
         !best ||
-        (network.predictedError <= precision / SAFETY
-          ? best.network.predictedError > precision / SAFETY || seconds < best.seconds
+        (network.predictedError <= precision / AMPLE
+          ? best.network.predictedError > precision / AMPLE || seconds < best.seconds
           : network.predictedError < best.network.predictedError);
       if (better) best = { network, seconds };
     }

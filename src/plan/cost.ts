@@ -179,6 +179,7 @@ export function slotCosts(ringDegree: number, alpha: number, machine: MachineCos
     square: price((level) => plus(countKeySwitch(level, alpha), { ...none, products: 4 * (level + 1) })),
     // Making, sending and reading a key is paid once a session; a twentieth of a rotation keeps their number in check.
     key: (level) => rotation(level) / 20,
-    extraLevel: decompose(1),
+    // One more limb in everything above it, and bits that precision would rather have: about two rotations in a network of fifty.
+    extraLevel: 2 * rotation(4),
   };
 }

@@ -7,6 +7,7 @@
 
 import { findNttPrimes } from "../../math/index.ts";
 import {
+  analysePlan,
   estimateNoise,
   finalStretch,
   type Plan,
@@ -15,6 +16,7 @@ import {
   type ScalePolicy,
   type Schedule,
   schedulePlan,
+  type Tensor,
 } from "../../plan/index.ts";
 import { maximumModulusBits, modulusBits, type RlweParameters, type SecurityLevel } from "../../rlwe/index.ts";
 
@@ -22,6 +24,26 @@ import { maximumModulusBits, modulusBits, type RlweParameters, type SecurityLeve
 export interface AnalysedPlan {
   readonly plan: Plan;
   readonly statistics: PlanStatistics;
+  /** Rescales from input to output. */
+  readonly depth: number;
+  /** Largest value from the last product on, where that is an affine one; 0 otherwise. */
+  readonly largestFinal: number;
+}
+
+/** What the choice between chains can be made from without looking at the plan again. */
+export function analyse(plan: Plan, calibration: readonly Tensor[]): AnalysedPlan {
+  const statistics = analysePlan(plan, calibration);
+  const largestFinal = finalStretch(plan).reduce((most, id) => Math.max(most, statistics.largest[id]), 0);
+  return { plan, statistics, depth: planDepth(plan), largestFinal };
+}
+
+/** The sizes that make chains cost alike: among equals, the least noise wins. */
+export interface ChainShape {
+  readonly ringDegree: number;
+  /** Special primes, and primes in a digit. */
+  readonly alpha: number;
+  /** Primes that stay below the last rescale, to hold the last product: two, or three where its values are large. */
+  readonly baseCount: number;
 }
 
 export interface ChosenParameters {
@@ -37,8 +59,6 @@ export interface ChosenParameters {
 /** Values may exceed what calibration saw by this factor before they wrap around the modulus. */
 export const RANGE_MARGIN = 4;
 
-/** Two primes stay below the last rescale, to hold the last product; three where its values are large. */
-const BASE_COUNTS = [2, 3];
 const AFFINE_BITS = [30, 29, 28, 27, 26, 25, 24, 23, 22];
 const SQUARE_BITS = [30, 29, 28, 27, 26];
 const BASE_BITS = [30, 29, 28, 27, 26];
@@ -50,11 +70,13 @@ const MAXIMUM_WEIGHT_BITS = 32;
 /** What each rescale follows, from the top of the chain down: that of the deepest plan. */
 function rescaleKinds(plans: readonly AnalysedPlan[]): ("affine" | "square")[] {
   const kinds: ("affine" | "square")[] = [];
-  for (const { plan } of plans) {
-    const depth = planDepth(plan);
+  for (const { plan, depth } of plans) {
     if (depth < kinds.length) continue;
     const own: ("affine" | "square")[] = new Array(depth).fill("affine");
-    const schedule = schedulePlan(plan, { dataPrimes: new Array(depth + 1).fill(1) }, UNIT_POLICY, { level: depth, scale: 1 });
+    const schedule = schedulePlan(plan, { dataPrimes: new Array(depth + 1).fill(1) }, UNIT_POLICY, {
+      level: depth,
+      scale: 1,
+    });
     for (const node of plan.nodes) {
       if (node.op !== "rescale") continue;
       if (plan.nodes[node.source].op === "relinearize") own[depth - schedule.levels[node.source]] = "square";
@@ -66,54 +88,53 @@ function rescaleKinds(plans: readonly AnalysedPlan[]): ("affine" | "square")[] {
 
 const UNIT_POLICY: ScalePolicy = { messageScale: 1, outputScale: 1 };
 
-/**
- * The chain of least noise for these plans at a ring degree and digit size, or undefined where none is secure and holds all values.
- */
+/** The chain of least noise for these plans, or undefined where none is secure and holds all values. */
 export function chooseParameters(
   plans: readonly AnalysedPlan[],
-  ringDegree: number,
-  alpha: number,
+  shape: ChainShape,
   security: SecurityLevel,
 ): ChosenParameters | undefined {
-  const kinds = rescaleKinds(plans);
+  const { ringDegree } = shape;
   const limit = maximumModulusBits(ringDegree, security);
+  let best: { bits: PrimeBits; message: number; noise: number } | undefined;
+  for (const bits of chains(rescaleKinds(plans), shape)) {
+    if ([...bits.data, ...bits.special].reduce((sum, each) => sum + each, 0) > limit) continue;
+    const parameters = nominalParameters(ringDegree, bits);
+    for (const message of MESSAGE_BITS) {
+      const noise = evaluate(plans, parameters, message)?.noise ?? Number.POSITIVE_INFINITY;
+      if (noise < (best?.noise ?? Number.POSITIVE_INFINITY)) best = { bits, message, noise };
+    }
+  }
+  if (!best) return undefined;
+  const parameters = realParameters(ringDegree, best.bits, security);
+  const result = evaluate(plans, parameters, best.message);
+  if (!result || modulusBits([...parameters.dataPrimes, ...parameters.specialPrimes]) > limit) return undefined;
+  return { parameters, ...result };
+}
+
+/** All chains with one size for the primes after affine maps, one for those after squares, one for those that stay. */
+function* chains(kinds: readonly ("affine" | "square")[], { alpha, baseCount }: ChainShape): Generator<PrimeBits> {
   const affineBits = kinds.includes("affine") ? AFFINE_BITS : [AFFINE_BITS[0]];
   const squareBits = kinds.includes("square") ? SQUARE_BITS : [SQUARE_BITS[0]];
-  let best: { candidate: Candidate; noise: number } | undefined;
-  for (const baseCount of BASE_COUNTS) {
-    for (const base of BASE_BITS) {
-      for (const special of SPECIAL_BITS) {
-        for (const affine of affineBits) {
-          for (const square of squareBits) {
-            // From q_0 upwards: the primes that stay, then those that go, the last to go first.
-            const rescaling = kinds.map((kind) => (kind === "affine" ? affine : square)).reverse();
-            const bits = { data: [...new Array<number>(baseCount).fill(base), ...rescaling], special: new Array<number>(alpha).fill(special) };
-            if ([...bits.data, ...bits.special].reduce((sum, each) => sum + each, 0) > limit) continue;
-            for (const message of MESSAGE_BITS) {
-              const candidate = { bits, message };
-              const noise = evaluate(plans, nominalParameters(ringDegree, bits), message)?.noise ?? Number.POSITIVE_INFINITY;
-              if (noise < (best?.noise ?? Number.POSITIVE_INFINITY)) best = { candidate, noise };
-            }
-          }
+  for (const base of BASE_BITS) {
+    for (const special of SPECIAL_BITS) {
+      for (const affine of affineBits) {
+        for (const square of squareBits) {
+          // From q_0 upwards: the primes that stay, then those that go, the last to go first.
+          const rescaling = kinds.map((kind) => (kind === "affine" ? affine : square)).reverse();
+          yield {
+            data: [...new Array<number>(baseCount).fill(base), ...rescaling],
+            special: new Array<number>(alpha).fill(special),
+          };
         }
       }
     }
   }
-  if (!best) return undefined;
-  const parameters = realParameters(ringDegree, best.candidate.bits, security);
-  const result = evaluate(plans, parameters, best.candidate.message);
-  if (!result || modulusBits([...parameters.dataPrimes, ...parameters.specialPrimes]) > limit) return undefined;
-  return { parameters, ...result };
 }
 
 interface PrimeBits {
   readonly data: readonly number[];
   readonly special: readonly number[];
-}
-
-interface Candidate {
-  readonly bits: PrimeBits;
-  readonly message: number;
 }
 
 /** Powers of two in place of the primes: close enough to compare chains by. */
@@ -142,7 +163,7 @@ function evaluate(
   const { dataPrimes } = parameters;
   const moduli: number[] = [];
   for (const prime of dataPrimes) moduli.push((moduli[moduli.length - 1] ?? 1) * prime);
-  const depth = Math.max(...plans.map(({ plan }) => planDepth(plan)));
+  const depth = Math.max(...plans.map((each) => each.depth));
   const baseLevel = dataPrimes.length - 1 - depth;
   const messageScale = 2 ** messageBits;
   const policy = { messageScale, outputScale: largestOutputScale(plans, moduli[baseLevel], messageScale) };
@@ -150,8 +171,8 @@ function evaluate(
   const deviations: number[] = [];
   const inputLevels: number[] = [];
   let noise = 0;
-  for (const { plan, statistics } of plans) {
-    const level = baseLevel + planDepth(plan);
+  for (const { plan, statistics, depth: own } of plans) {
+    const level = baseLevel + own;
     const schedule = schedulePlan(plan, parameters, policy, { level, scale: messageScale });
     for (const [id, { op }] of plan.nodes.entries()) {
       const room = moduli[schedule.levels[id]] / (2 * RANGE_MARGIN);
@@ -169,10 +190,7 @@ function evaluate(
 
 /** The largest power of two at which the last products of all plans fit the modulus that is left. */
 function largestOutputScale(plans: readonly AnalysedPlan[], modulus: number, messageScale: number): number {
-  let largest = 0;
-  for (const { plan, statistics } of plans) {
-    for (const id of finalStretch(plan)) largest = Math.max(largest, statistics.largest[id]);
-  }
+  const largest = Math.max(...plans.map(({ largestFinal }) => largestFinal));
   const fitting = largest === 0 ? 0 : Math.floor(Math.log2(modulus / (2 * RANGE_MARGIN * largest)));
   return 2 ** Math.min(fitting, Math.log2(messageScale) + MAXIMUM_WEIGHT_BITS);
 }
