@@ -3,7 +3,7 @@
 import type { CkksCiphertext } from "../ckks/index.ts";
 import { CrcnnError } from "../errors/index.ts";
 import { addPolynomials, dotProduct, type Polynomial, toCoefficients } from "../math/index.ts";
-import type { SecretKey } from "./secret-key.ts";
+import { type SecretKey, wipePolynomial } from "./secret-key.ts";
 
 /**
  * c_0 + c_1 s + … + c_d s^d modulo q_0 … q_level: the message with its noise, in coefficient form.
@@ -25,6 +25,6 @@ export function decryptPhase(secret: SecretKey, ciphertext: CkksCiphertext): Pol
     others.map((_, i) => secret.power(i + 1)),
   );
   const phase = addPolynomials(first, masked);
-  masked.block.free();
+  wipePolynomial(masked);
   return toCoefficients(phase);
 }

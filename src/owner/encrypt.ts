@@ -14,7 +14,7 @@ import {
   toNtt,
 } from "../math/index.ts";
 import { CIPHERTEXT_SEED_LABEL } from "../rlwe/index.ts";
-import type { SecretKey } from "./secret-key.ts";
+import { type SecretKey, wipePolynomial } from "./secret-key.ts";
 
 /** (m + e - a s, a), where `a` is expanded from a fresh seed that the ciphertext carries. */
 export function encryptSymmetric(
@@ -30,6 +30,6 @@ export function encryptSymmetric(
   addInPlace(b, plaintext.polynomial);
   const product = multiplyPolynomials(a, secret.polynomial);
   subtractInPlace(b, product);
-  product.block.free();
+  wipePolynomial(product);
   return { context, components: [b, a], level: plaintext.level, scale: plaintext.scale, seed };
 }

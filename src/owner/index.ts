@@ -3,4 +3,4 @@ export * from "./decrypt.ts";
 export * from "./encrypt.ts";
 export * from "./key-owner.ts";
 export { generateGaloisKey, generatePublicKey, generateRelinearizationKey } from "./keygen.ts";
-export * from "./secret-key.ts";
+export { createSecretKey, type SecretKey } from "./secret-key.ts";

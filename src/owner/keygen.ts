@@ -23,7 +23,7 @@ import {
   type PublicKey,
   type RlweContext,
 } from "../rlwe/index.ts";
-import type { SecretKey } from "./secret-key.ts";
+import { type SecretKey, wipePolynomial } from "./secret-key.ts";
 
 /** e - a s: the masked half of an encryption of zero, for a uniform `a` over the limbs of `keyBasis(level)`. */
 export function maskedError(
@@ -37,7 +37,7 @@ export function maskedError(
   const b = toNtt(fromSigned(ring, a.basis, sampleError(ring.degree, random)));
   const product = dotProduct(a.basis, [a], [secret], (k) => (k <= level ? k : k + maxLevel - level));
   subtractInPlace(b, product);
-  product.block.free();
+  wipePolynomial(product);
   return b;
 }
 
@@ -69,7 +69,7 @@ export function generateGaloisKey(
   const permutation = context.permutation(inverseElement(context.ring.degree, element));
   const output = applyAutomorphism(polynomial, permutation);
   const key = generateSwitchingKey(context, polynomial, output, level, random);
-  output.block.free();
+  wipePolynomial(output);
   return key;
 }
 
@@ -104,6 +104,7 @@ function addGadgetMultiple(
     ring.kernels.multiplyScalar(scratch.offset, limbOffset(input, index), product, ring.degree, ring.moduli[index]!);
     ring.kernels.add(limb, limb, scratch.offset, ring.degree, ring.moduli[index]!);
   }
+  ring.heap.words.fill(0, scratch.offset, scratch.offset + ring.degree);
   scratch.free();
 }
 

@@ -17,29 +17,39 @@ export interface SecretKey {
   readonly polynomial: Polynomial<"ntt">;
   /** s^exponent, exponent >= 1; made when first needed. */
   power(exponent: number): Polynomial<"ntt">;
-  /** Overwrites the key's words and gives its memory back. It must not be used any more. */
+  /**
+   * Overwrites the key's words and gives its memory back; a second call does nothing. Any later use throws a TypeError: words of zero
+   * as a key would encrypt nothing.
+   */
   destroy(): void;
+}
+
+/** Overwrites a polynomial from which the key could be found (an image of it, a product with something public), then frees it. */
+export function wipePolynomial({ ring, block }: Polynomial): void {
+  ring.heap.words.fill(0, block.offset, block.offset + block.length);
+  block.free();
 }
 
 /** Draws a uniform ternary secret. */
 export function createSecretKey(context: RlweContext, random: RandomSource = systemRandom): SecretKey {
   const { ring, maxLevel } = context;
   const signs = sampleTernary(ring.degree, random);
-  const polynomial = toNtt(fromSigned(ring, context.keyBasis(maxLevel), signs));
+  const powers = [toNtt(fromSigned(ring, context.keyBasis(maxLevel), signs))];
   signs.fill(0);
-  const powers = [polynomial];
+  function power(exponent: number): Polynomial<"ntt"> {
+    const [first] = powers;
+    if (!first) throw new TypeError("the secret key was destroyed; make a new one");
+    while (powers.length < exponent) powers.push(multiplyPolynomials(powers[powers.length - 1]!, first));
+    return powers[exponent - 1]!;
+  }
   return {
     context,
-    polynomial,
-    power(exponent) {
-      while (powers.length < exponent) powers.push(multiplyPolynomials(powers[powers.length - 1]!, polynomial));
-      return powers[exponent - 1]!;
+    get polynomial() {
+      return power(1);
     },
+    power,
     destroy() {
-      for (const { block } of powers) {
-        ring.heap.words.fill(0, block.offset, block.offset + block.length);
-        block.free();
-      }
+      for (const polynomial of powers.splice(0)) wipePolynomial(polynomial);
     },
   };
 }
