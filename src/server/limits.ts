@@ -1,0 +1,29 @@
+/** What one server may be made to hold. */
+
+export interface ServerLimits {
+  /** Sessions at a time, those that are still sending their keys included. */
+  readonly sessions: number;
+  /** Compiled plans that are kept; the one that was not used for longest goes first. */
+  readonly plans: number;
+  /** Most bytes of one session's evaluation keys on the wire; they take about 2.3 times as much in memory. */
+  readonly keyBytes: number;
+  /** A session that is not used for this long ends. */
+  readonly idleMilliseconds: number;
+}
+
+export const DEFAULT_LIMITS: ServerLimits = {
+  sessions: 8,
+  plans: 16,
+  keyBytes: 2 ** 29,
+  idleMilliseconds: 10 * 60 * 1000,
+};
+
+/** @throws RangeError naming the limit that is no positive integer. */
+export function resolveLimits(limits: Partial<ServerLimits>): ServerLimits {
+  const resolved = { ...DEFAULT_LIMITS, ...limits };
+  for (const [name, value] of Object.entries(resolved)) {
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new RangeError(`limits.${name} must be a positive integer, got ${value}`);
+  }
+  return resolved;
+}

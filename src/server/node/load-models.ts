@@ -1,0 +1,41 @@
+/** Models from a directory. */
+
+import { readdir, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { loadTorch, type SourceModel } from "../../builder/index.ts";
+import { CrcnnError } from "../../errors/index.ts";
+
+const EXTENSION = ".pt";
+
+export interface LoadedModels {
+  /** By file name without its extension, in alphabetic order. */
+  readonly models: ReadonlyMap<string, SourceModel>;
+  /** Why files were left out. */
+  readonly skipped: readonly CrcnnError[];
+}
+
+/**
+ * Loads every `.pt` file of a directory. One that cannot be served does not keep the others from being served.
+ *
+ * @throws CrcnnError INVALID_FILE when there is none that can be, and what the file system says when the directory cannot be read.
+ */
+export async function loadModels(directory: string): Promise<LoadedModels> {
+  const files = (await readdir(directory)).filter((name) => name.endsWith(EXTENSION)).sort();
+  const models = new Map<string, SourceModel>();
+  const skipped: CrcnnError[] = [];
+  for (const file of files) {
+    try {
+      models.set(basename(file, EXTENSION), loadTorch(await readFile(join(directory, file)), file));
+    } catch (error) {
+      if (!(error instanceof CrcnnError)) throw error;
+      skipped.push(error);
+    }
+  }
+  if (models.size > 0) return { models, skipped };
+  throw new CrcnnError(
+    "INVALID_FILE",
+    files.length === 0
+      ? `${directory} holds no ${EXTENSION} file; save models there with torch.save(model, "name${EXTENSION}")`
+      : `${directory} holds no model that can be served: ${skipped[0]?.message}`,
+  );
+}

@@ -1,0 +1,77 @@
+/** The app behind a socket. */
+
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
+import type { CrcnnError } from "../../errors/index.ts";
+import { createApp, type ServerLimits } from "../index.ts";
+import { loadModels } from "./load-models.ts";
+
+export interface ServeOptions {
+  /** Directory of the `.pt` files to serve. */
+  readonly models: string;
+  /** 0 lets the system choose one. */
+  readonly port: number;
+  /** The loopback interface by default. */
+  readonly host?: string | undefined;
+  readonly limits?: Partial<ServerLimits> | undefined;
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+export interface RunningServer {
+  /** Where it listens. */
+  readonly url: string;
+  /** Names of the models. */
+  readonly models: readonly string[];
+  readonly skipped: readonly CrcnnError[];
+  /** Ends when the server has stopped listening, by {@link close} or by SIGTERM or SIGINT. */
+  readonly closed: Promise<void>;
+  /** Takes no new connection, lets requests that run finish, ends all sessions. */
+  close(): Promise<void>;
+}
+
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+/**
+ * Serves the models of a directory until it is closed or the process is told to end.
+ *
+ * @throws CrcnnError INVALID_FILE when the directory holds no model, and what the system says when the port cannot be taken.
+ */
+export async function serve({
+  models,
+  port,
+  host = "127.0.0.1",
+  limits,
+  onError,
+}: ServeOptions): Promise<RunningServer> {
+  const loaded = await loadModels(models);
+  const app = createApp({ models: loaded.models, limits, onError });
+  const server = createAdaptorServer({ fetch: app.fetch });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  const address = server.address() as AddressInfo;
+
+  const closed = new Promise<void>((resolve) => {
+    server.once("close", () => {
+      for (const signal of SIGNALS) process.off(signal, close);
+      app.close();
+      resolve();
+    });
+  });
+  function close(): Promise<void> {
+    server.close();
+    // Idle keep-alive connections would hold the server open for seconds.
+    if ("closeIdleConnections" in server) server.closeIdleConnections();
+    return closed;
+  }
+  for (const signal of SIGNALS) process.once(signal, close);
+
+  return {
+    url: `http://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`,
+    models: [...loaded.models.keys()],
+    skipped: loaded.skipped,
+    closed,
+    close,
+  };
+}
