@@ -79,10 +79,10 @@ function contentTypeOf(body: string | Uint8Array): string {
 
 /** `fetch` says "fetch failed" and hides the reason in the error's cause. */
 function reasonOf(error: unknown): string {
-  const { cause, message } = (error ?? {}) as { cause?: { code?: unknown }; message?: unknown };
+  const { cause, message } = (error ?? {}) as { cause?: { code?: unknown; message?: unknown }; message?: unknown };
   if (cause?.code === "ECONNREFUSED") return "the connection was refused";
   if (cause?.code === "ENOTFOUND" || cause?.code === "EAI_AGAIN") return "its name is not known";
-  return String(cause?.code ?? message ?? error);
+  return String(cause?.code ?? cause?.message ?? message ?? error);
 }
 
 async function readAnswer(

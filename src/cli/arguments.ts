@@ -1,0 +1,65 @@
+/** Checks of the command line that citty does not make: it takes unknown flags for positional arguments. */
+
+import { parseArgs } from "node:util";
+import type { ArgsDef } from "citty";
+import { UsageError } from "./failure.ts";
+
+/**
+ * Checks raw arguments against a command's definition.
+ *
+ * @throws UsageError for an unknown option, a missing or superfluous value, missing positional arguments or too many of them.
+ */
+export function checkArguments(raw: readonly string[], definitions: ArgsDef, repeats: boolean): void {
+  const options = Object.entries(definitions).filter(([, { type }]) => type !== "positional");
+  const { tokens, positionals } = parseArgs({
+    args: [...raw],
+    options: Object.fromEntries(
+      options.map(([name, { type }]) => [name, { type: type === "boolean" ? "boolean" : "string" }]),
+    ),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  for (const token of tokens) {
+    if (token.kind !== "option") continue;
+    const definition = definitions[token.name];
+    if (!definition || definition.type === "positional" || !token.rawName.startsWith("--")) {
+      throw new UsageError(`there is no option ${token.rawName}`);
+    }
+    if (definition.type === "boolean") {
+      if (token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
+    } else if (!token.value || (!token.inlineValue && token.value.startsWith("--"))) {
+      throw new UsageError(`${token.rawName} needs a value`);
+    }
+  }
+  const names = Object.entries(definitions).flatMap(([name, { type }]) => (type === "positional" ? [name] : []));
+  const missing = names[positionals.length];
+  if (missing !== undefined) throw new UsageError(`${missing.toUpperCase()} is missing`);
+  if (!repeats && positionals.length > names.length) {
+    throw new UsageError(`there is no place for the argument ${JSON.stringify(positionals[names.length])}`);
+  }
+  for (const [name, { required }] of options) {
+    if (required && !tokens.some((token) => token.kind === "option" && token.name === name)) {
+      throw new UsageError(`--${name} is missing`);
+    }
+  }
+}
+
+/** An integer in a range. */
+export function parseInteger(option: string, text: string, least: number, most: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  const range =
+    most === Number.MAX_SAFE_INTEGER ? `an integer from ${least} on` : `an integer from ${least} to ${most}`;
+  throw new UsageError(`--${option} takes ${range}, got ${JSON.stringify(text)}`);
+}
+
+/** Numbers with commas between them. */
+export function parseNumbers(option: string, text: string): number[] {
+  const parts = text.split(",");
+  const values = parts.map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+  if (values.every(Number.isFinite)) return values;
+  throw new UsageError(
+    `--${option} takes a number for each channel with commas between them, as 0.48,0.45,0.4, got ${JSON.stringify(text)}`,
+  );
+}

@@ -1,0 +1,41 @@
+/** crcnn serve: models for clients that encrypt. */
+
+import { CrcnnError } from "../../errors/index.ts";
+import { serve as startServer } from "../../server/node/index.ts";
+import { parseInteger } from "../arguments.ts";
+import { type Command, defineCommand } from "../command.ts";
+
+export const serve: Command = defineCommand({
+  name: "serve",
+  description: "Serve models to clients that send encrypted images; ends at SIGTERM or SIGINT",
+  args: {
+    models: {
+      type: "string",
+      required: true,
+      valueHint: "DIR",
+      description: "Folder of the .pt files to serve, each under its name",
+    },
+    port: { type: "string", default: "8080", valueHint: "P", description: "TCP port; 0 lets the system choose" },
+    host: {
+      type: "string",
+      default: "127.0.0.1",
+      valueHint: "ADDRESS",
+      description: "Address to listen on; put TLS in front of others",
+    },
+  },
+  async run(args) {
+    const port = parseInteger("port", args.port, 0, 65_535);
+    const server = await startServer({ models: args.models, port, host: args.host, onError: report });
+    for (const error of server.skipped) report(error);
+    process.stdout.write(`crcnn: serving ${server.models.join(", ")} at ${server.url}\n`);
+    // Started by another process that keeps a channel open, it ends with that process.
+    process.once("disconnect", server.close);
+    await server.closed;
+    if (process.connected) process.disconnect();
+  },
+});
+
+function report(error: unknown): void {
+  const told = error instanceof CrcnnError ? error.message : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`crcnn: ${told}\n`);
+}

@@ -1,0 +1,86 @@
+/** A network and its key's owner in one process: for `crcnn run`, which tries a model out without a server. */
+
+import { type CompiledNetwork, compile, runModel, type SourceModel } from "../builder/index.ts";
+import { generateKeys } from "../client/index.ts";
+import { prepareProgram, runEncrypted, type Tensor } from "../plan/index.ts";
+import { evaluationKeyBytes } from "../protocol/index.ts";
+import { freeCiphertext } from "../rlwe/index.ts";
+import { argmax, compareLogits, formatBytes, formatMilliseconds, formatParameters } from "./format.ts";
+import type { ImageSet } from "./images.ts";
+import { type Progress, paint } from "./progress.ts";
+
+/** What `--json` prints of an image, in this order. */
+export interface RunResult {
+  readonly logits: readonly number[];
+  readonly plainLogits: readonly number[];
+  readonly argmax: number;
+  readonly maxError: number;
+  /** Keys are made once for all images; their figure is the same on every line. */
+  readonly milliseconds: {
+    readonly keys: number;
+    readonly encrypt: number;
+    readonly evaluate: number;
+    readonly decrypt: number;
+  };
+}
+
+export interface LocalNetwork {
+  readonly network: CompiledNetwork;
+  /** Encrypts, evaluates, decrypts, and runs the model in the clear beside it. */
+  run(input: Tensor): RunResult & { readonly relativeError: number };
+}
+
+/** Compiles a model for images and makes its keys. */
+export async function openLocalNetwork(
+  model: SourceModel,
+  { shape, inputRange }: ImageSet,
+  progress: Progress,
+): Promise<LocalNetwork> {
+  const compiling = progress.step("Choosing layouts and parameters");
+  await paint();
+  const network = compile(model, { inputShape: shape, inputRange });
+  const { manifest, plans, schedules } = network;
+  compiling.done(formatParameters(manifest));
+
+  const making = progress.step("Making keys");
+  const start = performance.now();
+  const owner = await generateKeys(manifest, { onProgress: ({ done, total }) => making.update(done, total) });
+  const keys = performance.now() - start;
+  const count = manifest.keys.rotations.length + (manifest.keys.relinearization >= 0 ? 1 : 0);
+  making.done(`${count} evaluation keys, ${formatBytes(evaluationKeyBytes(manifest))}, in ${formatMilliseconds(keys)}`);
+
+  const preparing = progress.step("Encoding weights");
+  await paint();
+  const programs = plans.map((plan, i) => prepareProgram(plan, schedules[i]!, owner.evaluator.encoder));
+  preparing.done("ready");
+
+  return {
+    network,
+    run(input) {
+      const milliseconds = { keys, encrypt: 0, evaluate: 0, decrypt: 0 };
+      const timed = <T>(step: "encrypt" | "evaluate" | "decrypt", work: () => T): T => {
+        const from = performance.now();
+        const result = work();
+        milliseconds[step] += performance.now() - from;
+        return result;
+      };
+      let values = input;
+      for (const [n, segment] of manifest.segments.entries()) {
+        const inputs = timed("encrypt", () => owner.encryptInput(segment, values));
+        const outputs = timed("evaluate", () => runEncrypted(programs[n]!, owner.evaluator.operations, inputs));
+        values = timed("decrypt", () => owner.decryptOutput(segment, outputs));
+        for (const ciphertext of [...inputs, ...outputs]) freeCiphertext(ciphertext);
+      }
+      const plain = runModel(model, input);
+      const { absolute, relative } = compareLogits(values.data, plain.data);
+      return {
+        logits: Array.from(values.data),
+        plainLogits: Array.from(plain.data),
+        argmax: argmax(values.data),
+        maxError: absolute,
+        milliseconds,
+        relativeError: relative,
+      };
+    },
+  };
+}

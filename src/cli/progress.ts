@@ -1,0 +1,58 @@
+/** Progress on standard error: a spinner on a terminal, plain lines elsewhere. Standard output is for results alone. */
+
+import { spinner } from "@clack/prompts";
+
+export interface Step {
+  update(done: number, total: number): void;
+  /** Ends the step with a line that says what came of it. */
+  done(line: string): void;
+}
+
+export interface Progress {
+  /** Begins a step, which must be ended before the next one begins. */
+  step(title: string): Step;
+  /** Takes a step that did not come to its end off the screen. */
+  abandon(): void;
+}
+
+function plainProgress(): Progress {
+  return {
+    step: (title) => ({
+      update() {},
+      done: (line) => void process.stderr.write(`${title}: ${line}\n`),
+    }),
+    abandon() {},
+  };
+}
+
+function terminalProgress(): Progress {
+  let running: ReturnType<typeof spinner> | undefined;
+  return {
+    step(title) {
+      const shown = spinner({ output: process.stderr });
+      running = shown;
+      shown.start(title);
+      return {
+        update: (done, total) => shown.message(`${title} (${done} of ${total})`),
+        done(line) {
+          shown.stop(`${title}: ${line}`);
+          running = undefined;
+        },
+      };
+    },
+    abandon() {
+      running?.clear();
+      running = undefined;
+    },
+  };
+}
+
+export function createProgress(): Progress {
+  const { NO_COLOR, TERM } = process.env;
+  return process.stderr.isTTY && !NO_COLOR && TERM !== "dumb" ? terminalProgress() : plainProgress();
+}
+
+/** Lets a spinner paint itself before synchronous work begins. */
+export function paint(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, process.stderr.isTTY ? 100 : 0));
+}
