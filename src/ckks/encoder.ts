@@ -58,21 +58,29 @@ export interface Encoder {
   decode(message: Polynomial<"coefficient">, scale: number, slots?: number): SlotVector;
 }
 
+/** Powers of 3 modulo 4 alternate between a root and its conjugate; a single complex slot is two equal ones therefore. */
+const SMALLEST_EMBEDDING = 2;
+
+/** Integers of 2^84 and more, of either sign, cannot be reduced from a double; no sensible scale comes near. */
+const LARGEST_RANGE = 2 ** 85;
+
 export function createEncoder(context: RlweContext): Encoder {
   const { ring, maxLevel } = context;
   const maximumSlots = ring.degree / 2;
   const embeddings = new Map<number, Embedding>();
 
   function embedding(slots: number): Embedding {
-    if (!Number.isInteger(Math.log2(slots)) || slots > maximumSlots) {
-      throw new RangeError(`the number of slots must be a power of two, at most ${maximumSlots}, got ${slots}`);
-    }
     let found = embeddings.get(slots);
     if (!found) {
       found = createEmbedding(slots);
       embeddings.set(slots, found);
     }
     return found;
+  }
+
+  function requireSlots(slots: number): void {
+    if (Number.isInteger(Math.log2(slots)) && slots >= 1 && slots <= maximumSlots) return;
+    throw new RangeError(`the number of slots must be a power of two, at most ${maximumSlots}, got ${slots}`);
   }
 
   /** Rounds scaled coefficients that stand `gap` apart into residues. */
@@ -105,9 +113,11 @@ export function createEncoder(context: RlweContext): Encoder {
       if (vector.imaginary && vector.imaginary.length !== length) {
         throw new RangeError(`values: ${length} real parts but ${vector.imaginary.length} imaginary parts`);
       }
-      const coefficients = embedding(length).toCoefficients(vector);
+      requireSlots(length);
+      const { slots, toCoefficients } = embedding(Math.max(length, SMALLEST_EMBEDDING));
+      const coefficients = toCoefficients(length < slots ? repeat(vector, slots) : vector);
       for (let i = 0; i < coefficients.length; i++) coefficients[i] = Math.round(coefficients[i] * options.scale);
-      return toPlaintext(coefficients, maximumSlots / length, options);
+      return toPlaintext(coefficients, maximumSlots / slots, options);
     },
     encodeConstant(value, options) {
       requireScale(options.scale);
@@ -115,12 +125,21 @@ export function createEncoder(context: RlweContext): Encoder {
     },
     decode(message, scale, slots = maximumSlots) {
       requireScale(scale);
-      const { toSlots } = embedding(slots);
-      const gap = maximumSlots / slots;
-      const coefficients = centredCoefficients(message, gap);
+      requireSlots(slots);
+      const { slots: embedded, toSlots } = embedding(Math.max(slots, SMALLEST_EMBEDDING));
+      const coefficients = centredCoefficients(message, maximumSlots / embedded);
       for (let i = 0; i < coefficients.length; i++) coefficients[i] /= scale;
-      return toSlots(coefficients);
+      const { real, imaginary } = toSlots(coefficients);
+      return { real: real.subarray(0, slots), imaginary: imaginary.subarray(0, slots) };
     },
+  };
+}
+
+/** A slot by itself, repeated `slots` times. */
+function repeat({ real, imaginary }: Exclude<SlotValues, ArrayLike<number>>, slots: number): SlotVector {
+  return {
+    real: new Float64Array(slots).fill(real[0]),
+    imaginary: new Float64Array(slots).fill(imaginary ? imaginary[0] : 0),
   };
 }
 
@@ -133,12 +152,13 @@ function requireFitting(coefficients: Float64Array, scale: number, moduli: reado
     largest = Math.max(largest, Math.abs(coefficient));
   }
   const modulus = moduli.reduce((product, { value }) => product * value, 1);
-  // Integers of 2^84 and more cannot be reduced from a double; no sensible scale comes near.
-  if (2 * largest < modulus && largest < 2 ** 84) return;
+  const limit = Math.min(modulus, LARGEST_RANGE);
+  if (2 * largest < limit) return;
+  const holder = limit < modulus ? "an encoder takes" : `the modulus at level ${moduli.length - 1} has`;
   throw new CrcnnError(
     "SCALE_OVERFLOW",
-    `a value encoded at scale ${formatScale(scale)} needs ${(Math.log2(largest) + 1).toFixed(1)} bits, the modulus at level ` +
-      `${moduli.length - 1} has ${Math.log2(modulus).toFixed(1)}: encode at a smaller scale or a higher level`,
+    `a value encoded at scale ${formatScale(scale)} needs ${(Math.log2(largest) + 1).toFixed(1)} bits, ${holder} ` +
+      `${Math.log2(limit).toFixed(1)}: encode at a smaller scale${limit < modulus ? "" : " or a higher level"}`,
   );
 }
 
