@@ -13,6 +13,7 @@ import {
   type PlanManifest,
   type Schedule,
   type Shape,
+  sizeOf,
   slotCosts,
   type Tensor,
 } from "../plan/index.ts";
@@ -95,7 +96,7 @@ export function compile(model: SourceModel, options: CompileOptions): CompiledNe
   }
   throw new CrcnnError(
     "NO_PARAMETERS",
-    `no parameters up to N = 65536 reach a precision of ${precision} for an input of ${formatShape(inputShape)} at ${security}-bit security` +
+    `no parameters reach a precision of ${precision} for an input of ${formatShape(inputShape)} at ${security}-bit security` +
       `${closest ? ` (closest: ${closest.error.toExponential(1)} at N = ${closest.ringDegree})` : ""}; set a re-encryption position in the ` +
       "middle of the network, or ask for less precision",
   );
@@ -116,9 +117,10 @@ function compileAt(
   signal: AbortSignal | undefined,
 ): CompiledNetwork | undefined {
   const costs = slotCosts(ringDegree, 1);
-  const lowered = segments.map(({ inputShape, steps }) =>
-    searchLayout(steps, { inputShape, slots: ringDegree / 2, costs, ...(signal ? { signal } : {}) }),
-  );
+  const lowered = segments.map(({ inputShape, steps }) => {
+    const slots = Math.min(ringDegree / 2, usefulSlots(inputShape, steps));
+    return searchLayout(steps, { inputShape, slots, costs, ...(signal ? { signal } : {}) });
+  });
   let best: { network: CompiledNetwork; seconds: number } | undefined;
   for (const foldsBeforeRescale of [false, true]) {
     const plans = lowered.map((network, i) =>
@@ -139,6 +141,12 @@ function compileAt(
     }
   }
   return best?.network;
+}
+
+/** Room for four copies of the largest tensor: more copies save little, and fewer slots carry less noise and are searched faster. */
+function usefulSlots(inputShape: Shape, steps: readonly NetworkStep[]): number {
+  const sizes = steps.map(({ algebra }) => (algebra.kind === "affine" ? sizeOf(algebra.map.outputShape) : 1));
+  return 4 * 2 ** Math.ceil(Math.log2(Math.max(sizeOf(inputShape), ...sizes)));
 }
 
 function assemble(analysed: readonly AnalysedPlan[], chosen: ChosenParameters): CompiledNetwork {

@@ -26,6 +26,7 @@ import {
   freeDecomposition,
   type KeySwitchingKey,
   lower,
+  modulusBits,
   type RlweContext,
   raise,
   rotationElement,
@@ -121,6 +122,17 @@ export function createCkksEvaluator(context: RlweContext, keys: EvaluationKeys):
     );
   }
 
+  /** A product whose scale alone fills the modulus has no room for any value. */
+  function requireRoom(operation: string, scale: number, level: number): void {
+    const bits = modulusBits(context.parameters.dataPrimes.slice(0, level + 1));
+    if (Math.log2(scale) + 1 < bits) return;
+    throw new CrcnnError(
+      "SCALE_OVERFLOW",
+      `${operation}: the product's scale ${formatScale(scale)} does not fit the ${bits.toFixed(1)} bits of level ${level}; rescale the ` +
+        "operands first, or use parameters with a longer chain",
+    );
+  }
+
   function requireKey(key: KeySwitchingKey | undefined, ciphertext: CkksCiphertext, name: string): KeySwitchingKey {
     if (key && key.level >= ciphertext.level) return key;
     const problem = key ? `reaches only level ${key.level}` : "was not supplied";
@@ -169,6 +181,7 @@ export function createCkksEvaluator(context: RlweContext, keys: EvaluationKeys):
     },
     multiplyPlain(c, plaintext) {
       requirePlaintext("multiplyPlain", c, plaintext);
+      requireRoom("multiplyPlain", c.scale * plaintext.scale, c.level);
       const components = c.components.map((component) => multiplyPolynomials(component, plaintext.polynomial));
       return { context, components, level: c.level, scale: c.scale * plaintext.scale };
     },
@@ -182,6 +195,7 @@ export function createCkksEvaluator(context: RlweContext, keys: EvaluationKeys):
         requirePlaintext("weightedSum", ciphertext, plaintext);
         requireSameScale("weightedSum", scale, ciphertext.scale * plaintext.scale);
       }
+      requireRoom("weightedSum", scale, first.ciphertext.level);
       const plaintexts = terms.map(({ plaintext }) => plaintext.polynomial);
       const half = (i: 0 | 1): Polynomial<"ntt"> =>
         dotProduct(
@@ -195,6 +209,7 @@ export function createCkksEvaluator(context: RlweContext, keys: EvaluationKeys):
       requireAligned("multiply", left, right);
       requireTwoComponents("multiply", left);
       requireTwoComponents("multiply", right);
+      requireRoom("multiply", left.scale * right.scale, left.level);
       const [a0, a1] = left.components;
       const [b0, b1] = right.components;
       const cross = dotProduct(a0.basis, [a0, a1], [b1, b0]);

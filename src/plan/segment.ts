@@ -1,13 +1,14 @@
 /** Running lowered networks on encrypted tensors, whatever layout, level and scale they come in. */
 
 import { CrcnnError } from "../errors/index.ts";
+import { modulusBits } from "../rlwe/index.ts";
 import { emitPlan } from "./emit.ts";
 import { type EncryptedProgram, prepareProgram, type RunOptions, runEncrypted } from "./encrypted.ts";
 import type { EncryptedTensor } from "./encrypted-tensor.ts";
 import type { Evaluator } from "./evaluator.ts";
 import type { Layout } from "./layout.ts";
 import type { LoweredNetwork } from "./lowered.ts";
-import { demandKeys, planDepth, schedulePlan } from "./schedule.ts";
+import { demandKeys, planDepth, type Schedule, schedulePlan } from "./schedule.ts";
 
 /** Lowers a stretch of a network for an input in this layout whose slots hold `factor` times the true values. */
 export type Lower = (layout: Layout, factor: number, level: number) => LoweredNetwork;
@@ -48,6 +49,7 @@ export function createSegment(he: Evaluator, name: string, lower: Lower): Segmen
       );
     }
     const schedule = schedulePlan(plan, he.context.parameters, he.policy, { level, scale });
+    requireRoom(he, name, schedule);
     he.requireKeys(demandKeys(plan, schedule));
     return { lowered, program: prepareProgram(plan, schedule, he.encoder) };
   }
@@ -69,4 +71,18 @@ export function createSegment(he: Evaluator, name: string, lower: Lower): Segmen
     const ciphertexts = runEncrypted(program, he.operations, input.ciphertexts, options);
     return { shape: lowered.output.shape, layout: lowered.output, factor: lowered.outputFactor, ciphertexts };
   };
+}
+
+/** @throws CrcnnError LEVEL_EXHAUSTED where a product's scale alone would fill the modulus that is left for it. */
+function requireRoom({ context }: Evaluator, name: string, { levels, scales }: Schedule): void {
+  const { dataPrimes } = context.parameters;
+  for (const [id, level] of levels.entries()) {
+    const bits = modulusBits(dataPrimes.slice(0, level + 1));
+    if (Math.log2(scales[id]) + 1 < bits) continue;
+    throw new CrcnnError(
+      "LEVEL_EXHAUSTED",
+      `${name} makes a product of scale 2^${Math.log2(scales[id]).toFixed(1)} at level ${level}, which holds ${bits.toFixed(1)} bits; put a ` +
+        "refresh before it, or use parameters with a longer chain",
+    );
+  }
 }
