@@ -49,7 +49,8 @@ function terminalProgress(): Progress {
 
 export function createProgress(): Progress {
   const { NO_COLOR, TERM } = process.env;
-  return process.stderr.isTTY && !NO_COLOR && TERM !== "dumb" ? terminalProgress() : plainProgress();
+  const { isTTY, columns } = process.stderr;
+  return isTTY && columns > 0 && !NO_COLOR && TERM !== "dumb" ? terminalProgress() : plainProgress();
 }
 
 /** Lets a spinner paint itself before synchronous work begins. */

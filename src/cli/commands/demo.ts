@@ -81,7 +81,7 @@ async function readDigit(
   say: (text: string) => void,
 ): Promise<Outcome> {
   say(formatPicture(image.shape, image.data));
-  const step = progress.step("Encrypting the digit, evaluating it on the server, decrypting the result");
+  const step = progress.step("Encrypting, evaluating on the server, decrypting");
   const { logits, bytes, milliseconds } = await session.classify(image);
   const { encrypt, transfer, evaluate, decrypt } = milliseconds;
   step.done(formatMilliseconds(encrypt + transfer + evaluate + decrypt));
