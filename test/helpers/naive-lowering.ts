@@ -42,7 +42,9 @@ export function naiveAffine(map: AffineMap, slots: number, layer: number, giant 
 
 /** A network of stages on flat layouts. */
 export function naiveNetwork(slots: number, stages: readonly LoweredStage[]): LoweredNetwork {
-  const layouts = stages.map((stage) => (stage.kind === "square" ? [stage.layout, stage.layout] : [stage.input, stage.output]));
+  const layouts = stages.map((stage) =>
+    stage.kind === "square" ? [stage.layout, stage.layout] : [stage.input, stage.output],
+  );
   return {
     slots,
     input: packingOf(layouts[0]![0]!),
