@@ -1,5 +1,6 @@
 /** The client of one server. */
 
+import { CrcnnError } from "../errors/index.ts";
 import type { RandomSource } from "../math/index.ts";
 import { deserializeManifest } from "../plan/index.ts";
 import {
@@ -42,6 +43,12 @@ export interface Client {
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
+/** Values that are no parameters at all are arguments of a wrong range below; here they are the server's mistake. */
+function blameManifest(error: unknown): never {
+  if (!(error instanceof RangeError)) throw error;
+  throw new CrcnnError("INVALID_MESSAGE", `the plan's manifest is malformed: ${error.message}`, { cause: error });
+}
+
 /** @throws TypeError when `server` is no http or https address. */
 export function createClient({ server, fetch: send, onProgress = () => {}, signal, random }: ClientOptions): Client {
   const transport = createTransport(server, send ?? ((request) => fetch(request)));
@@ -68,7 +75,7 @@ export function createClient({ server, fetch: send, onProgress = () => {}, signa
 
       const planned = performance.now();
       const reportKeys = (progress: { done: number; total: number }): void => onProgress({ step: "keys", ...progress });
-      const owner = await generateKeys(manifest, { onProgress: reportKeys, signal, random });
+      const owner = await generateKeys(manifest, { onProgress: reportKeys, signal, random }).catch(blameManifest);
       try {
         const keys = serializeEvaluationKeys(owner.context, owner.evaluationKeys);
         const generated = performance.now();

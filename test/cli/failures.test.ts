@@ -1,0 +1,128 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { crcnn, fixture } from "./process.ts";
+
+const LENET = fixture("models/lenet1-square/lenet1-square.pt");
+const LINEAR = fixture("variants/linear-plain.pt");
+const VECTORS = fixture("variants/linear-plain.input.npy");
+const DIGIT = fixture("data/digit7-a.png");
+const NOWHERE = "http://127.0.0.1:47114";
+
+let folder: string;
+const here = (name: string): string => join(folder, name);
+
+/** A little-endian float32 array as numpy writes it. */
+function npy(shape: string, values: readonly number[]): Buffer {
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape}), }`.padEnd(117).concat("\n");
+  const start = Buffer.from(`\x93NUMPY\x01\x00${String.fromCharCode(header.length, 0)}`, "latin1");
+  return Buffer.concat([start, Buffer.from(header, "latin1"), Buffer.from(Float32Array.from(values).buffer)]);
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "crcnn-cli-"));
+  writeFileSync(here("note.txt"), "dear network,\nwhat is this?\n");
+  writeFileSync(here("empty.pt"), "");
+  writeFileSync(here("note.pt"), "no model");
+  writeFileSync(here("nan.npy"), npy("12,", [...new Array(11).fill(0), Number.NaN]));
+  writeFileSync(here("square.npy"), npy("32, 32", new Array(1024).fill(0.5)));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** One line on standard error, nothing on standard output, the exit code, no stack and no code's own names. */
+async function expectFailure(args: readonly string[], code: 1 | 2, ...reasons: RegExp[]): Promise<void> {
+  const outcome = await crcnn(args);
+  expect(outcome.stdout).toBe("");
+  expect(outcome.stderr).toMatch(/^crcnn: [^\n]+\n$/);
+  for (const reason of reasons) expect(outcome.stderr).toMatch(reason);
+  expect(outcome.stderr).not.toMatch(/\s+at |\.js:|\.ts:|Error:|this should not have happened/);
+  if (code === 2) expect(outcome.stderr).toMatch(/\(see: crcnn[ a-z]* --help\)/);
+  expect(outcome.code).toBe(code);
+}
+
+describe("crcnn run says in one line what is wrong and what would be right", () => {
+  test.concurrent.each<[string, () => string[], RegExp[]]>([
+    ["a model with ReLU", () => [fixture("variants/act-relu.pt"), VECTORS], [/layer 1 \(ReLU\)/, /square/]],
+    ["an empty file", () => [here("empty.pt"), DIGIT], [/empty\.pt/]],
+    ["a text file as the model", () => [here("note.pt"), DIGIT], [/text file/, /torch\.save/]],
+    ["an image as the model", () => [DIGIT, DIGIT], [/digit7-a\.png/, /torch\.save/]],
+    ["a pickle that would run code", () => [fixture("evil/pickle/os-system.pt"), DIGIT], [/os\.system/, /not run/]],
+    ["a missing model", () => [here("missing.pt"), DIGIT], [/missing\.pt: there is no such file/]],
+    ["a folder as the model", () => [folder, DIGIT], [/it is a folder/]],
+    ["an image of the wrong size", () => [LENET, here("square.npy")], [/32x32/, /1x28x28/]],
+    ["an image for a network of vectors", () => [LINEAR, DIGIT], [/1x28x28/, /12/]],
+    ["vectors for a network of images", () => [LENET, VECTORS], [/2x12/, /1x28x28/]],
+    ["a text file as the image", () => [LENET, here("note.txt")], [/note\.txt/, /text file/, /numpy\.save/]],
+    ["a missing image", () => [LENET, here("missing.png")], [/missing\.png: there is no such file/]],
+    ["labels as images", () => [LENET, fixture("data/mnist16-labels-idx1-ubyte.gz")], [/labels/, /images/]],
+    ["values that are no numbers", () => [LINEAR, here("nan.npy")], [/nan\.npy: value 11 is NaN/]],
+  ])("%s", async (_, args, reasons) => {
+    await expectFailure(["run", ...args()], 1, ...reasons);
+  });
+});
+
+describe("wrong usage has exit code 2 and points to the help", () => {
+  test.concurrent.each<[string, () => string[], RegExp]>([
+    ["no command", () => [], /demo, run, serve, classify/],
+    ["an unknown command", () => ["train"], /"train"/],
+    ["an object's own names", () => ["constructor"], /"constructor"/],
+    ["an option before the command", () => ["--json", "run"], /"--json"/],
+    ["no model", () => ["run"], /MODEL is missing/],
+    ["no image", () => ["run", LENET], /IMAGE is missing/],
+    ["an unknown option", () => ["run", LENET, DIGIT, "--fast"], /no option --fast/],
+    ["an unknown short option", () => ["run", LENET, DIGIT, "-x"], /no option -x/],
+    ["a negated option", () => ["run", LENET, DIGIT, "--no-json"], /--no-json/],
+    ["a value that is missing", () => ["run", LENET, DIGIT, "--first"], /--first needs a value/],
+    ["an option for a value", () => ["run", LENET, DIGIT, "--first", "--json"], /--first needs a value/],
+    ["a value too many", () => ["run", LENET, DIGIT, "--json=yes"], /--json takes no value/],
+    ["no image asked for", () => ["run", LENET, DIGIT, "--first", "0"], /from 1 on, got "0"/],
+    ["a fraction of images", () => ["run", LENET, DIGIT, "--first", "1.5"], /got "1\.5"/],
+    ["a mean that is no number", () => ["run", LENET, DIGIT, "--mean", "grey"], /--mean takes .* got "grey"/],
+    ["means for other channels", () => ["run", LENET, DIGIT, "--mean", "0.5,0.5"], /one number a channel/],
+    ["a deviation of zero", () => ["run", LENET, DIGIT, "--std", "0"], /must not be 0/],
+    ["no folder of models", () => ["serve"], /--models is missing/],
+    ["a port that is none", () => ["serve", "--models", folder, "--port", "65536"], /0 to 65535/],
+    ["an argument too many", () => ["demo", "now"], /"now"/],
+    ["no server", () => ["classify", DIGIT, "--model", "m"], /--server is missing/],
+    ["no model's name", () => ["classify", DIGIT, "--server", NOWHERE], /--model is missing/],
+    ["an address that is none", () => ["classify", DIGIT, "--server", "localhost:80", "--model", "m"], /http:\/\/127/],
+  ])("%s", async (_, args, reason) => {
+    await expectFailure(args(), 2, reason);
+  });
+});
+
+test("serve and classify fail in one line, too", async () => {
+  await expectFailure(["serve", "--models", here("missing")], 1, /missing: there is no such file or folder/);
+  await expectFailure(["serve", "--models", here("note.txt")], 1, /it is not a folder/);
+  await expectFailure(["serve", "--models", folder], 1, /no model that can be served: empty\.pt/);
+  const classify = ["classify", DIGIT, "--server", NOWHERE, "--model", "m"];
+  // A step that did not come to its end leaves nothing on the screen.
+  await expectFailure(classify, 1, /no answer came from http:\/\/127\.0\.0\.1:47114 \(the connection was refused\)/);
+});
+
+test("where an error happened is told on request alone", async () => {
+  const { stderr, code } = await crcnn(["run", here("missing.pt"), DIGIT], { CRCNN_DEBUG: "1" });
+  expect(stderr).toMatch(/^crcnn: [^\n]+\n[\s\S]*ENOENT/);
+  expect(code).toBe(1);
+});
+
+test("help and version go to standard output, uncoloured where nobody looks", async () => {
+  for (const args of [
+    ["--help"],
+    ["-h"],
+    ["run", "--help"],
+    ["run", "x", "-h"],
+    ["serve", "--help"],
+    ["demo", "--help"],
+    ["classify", "--help"],
+  ]) {
+    const { stdout, stderr, code } = await crcnn(args);
+    expect({ stderr, code }, args.join(" ")).toEqual({ stderr: "", code: 0 });
+    expect(stdout).toContain(`USAGE crcnn ${args.length > 1 ? args[0] : "demo|run|serve|classify"}`);
+    expect(stdout).not.toContain("\u001b");
+  }
+  const version = await crcnn(["--version"]);
+  expect(version).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: "" });
+  expect((await crcnn(["run", "--help"])).stdout).toContain("<MODEL> <IMAGE>…");
+});

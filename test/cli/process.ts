@@ -1,0 +1,35 @@
+/** The built command line as a child process. */
+
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+export const PROGRAM: string = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
+const fixtures = join(import.meta.dirname, "..", "fixtures");
+
+/** The path of a fixture. */
+export function fixture(path: string): string {
+  return join(fixtures, path);
+}
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export function crcnn(args: readonly string[], env: Record<string, string> = {}): Promise<Outcome> {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, CRCNN_DEBUG: "", ...env },
+  });
+  const text = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream].setEncoding("utf8").on("data", (data: string) => {
+      text[stream] += data;
+    });
+  }
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, ...text }));
+  });
+}

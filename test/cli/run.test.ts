@@ -1,0 +1,146 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { expect, test } from "vitest";
+import { readNpy, unbatch } from "../helpers/npy.ts";
+import { crcnn, fixture, PROGRAM } from "./process.ts";
+
+interface Line {
+  readonly image: string;
+  readonly logits: number[];
+  readonly plainLogits: number[];
+  readonly argmax: number;
+  readonly maxError: number;
+  readonly milliseconds: Record<string, number>;
+}
+
+function parse(stdout: string): Line[] {
+  expect(stdout.endsWith("\n")).toBe(true);
+  return stdout
+    .slice(0, -1)
+    .split("\n")
+    .map((line) => JSON.parse(line) as Line);
+}
+
+function expectClose(found: readonly number[], expected: ArrayLike<number>, relative: number): void {
+  const values = Array.from(expected);
+  const bound = relative * Math.max(...values.map(Math.abs));
+  expect(found).toHaveLength(values.length);
+  for (const [i, value] of values.entries()) expect(Math.abs(found[i]! - value)).toBeLessThanOrEqual(bound);
+}
+
+const LENET = fixture("models/lenet1-square/lenet1-square.pt");
+
+test("run --json on a gzipped IDX file: one line an image, the figures of PyTorch", async () => {
+  const file = fixture("data/mnist16-images-idx3-ubyte.gz");
+  const { stdout, stderr, code } = await crcnn(["run", LENET, file, "--json", "--first", "3"]);
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/128-bit security/);
+  const lines = parse(stdout);
+  expect(lines.map(({ image }) => image)).toEqual([0, 1, 2].map((i) => `${file}[${i}]`));
+  const expected = unbatch(readNpy("models/lenet1-square/lenet1-square.logits.npy"));
+  for (const [i, line] of lines.entries()) {
+    expect(Object.keys(line)).toEqual(["image", "logits", "plainLogits", "argmax", "maxError", "milliseconds"]);
+    expect(Object.keys(line.milliseconds)).toEqual(["keys", "encrypt", "evaluate", "decrypt"]);
+    for (const part of Object.values(line.milliseconds)) expect(part).toBeGreaterThan(0);
+    const { data } = expected[i]!;
+    // Pixels are divided by 255 in doubles here, PyTorch had them rounded to float32.
+    expectClose(line.plainLogits, data, 1e-6);
+    expectClose(line.logits, data, 3e-4);
+    expect(line.argmax).toBe(data.indexOf(Math.max(...data)));
+    const errors = line.logits.map((value, k) => Math.abs(value - line.plainLogits[k]!));
+    expect(line.maxError).toBe(Math.max(...errors));
+  }
+  const worst = lines.map(({ maxError, plainLogits }) => maxError / Math.max(...plainLogits.map(Math.abs)));
+  console.info(
+    `run lenet1-square: error ${Math.max(...worst).toExponential(1)} of the largest logit, evaluations`,
+    lines.map(({ milliseconds }) => Math.round(milliseconds.evaluate!)),
+  );
+});
+
+test("a batch of vectors in .npy is as many inputs, with values as they are", async () => {
+  const file = fixture("variants/linear-plain.input.npy");
+  const { stdout, code } = await crcnn(["run", fixture("variants/linear-plain.pt"), file, "--json"]);
+  expect(code).toBe(0);
+  const lines = parse(stdout);
+  expect(lines.map(({ image }) => image)).toEqual([`${file}[0]`, `${file}[1]`]);
+  const expected = unbatch(readNpy("variants/linear-plain.output.npy"));
+  for (const [i, { logits }] of lines.entries()) expectClose(logits, expected[i]!.data, 1e-3);
+});
+
+test("for people, a table with both rows of logits; --mean and --std are applied", async () => {
+  const digit = fixture("data/digit3-a.png");
+  const args = ["run", fixture("models/linear/linear.pt"), digit];
+  const plain = await crcnn(args);
+  expect(plain.code, plain.stderr).toBe(0);
+  expect(plain.stdout).toMatch(
+    new RegExp(`^${digit}: 3\n {2}class .*\n {2}encrypted .*\n {2}plain .*\n {2}largest error `),
+  );
+  const [scaled] = parse((await crcnn([...args, "--json", "--mean", "0.5", "--std=-0.5"])).stdout);
+  const [twice] = parse((await crcnn([...args, "--json", "--std", "0.5"])).stdout);
+  const [once_] = parse((await crcnn([...args, "--json"])).stdout);
+  const bias = (i: number): number => 2 * once_!.plainLogits[i]! - twice!.plainLogits[i]!;
+  // The network is affine, f(x) = W x + b: twice the pixels double W x.
+  expectClose(
+    twice!.logits,
+    once_!.plainLogits.map((value, i) => 2 * value - bias(i)),
+    1e-3,
+  );
+  expectClose(scaled!.logits, scaled!.plainLogits, 1e-3);
+  expect(scaled!.plainLogits).not.toEqual(twice!.plainLogits);
+});
+
+test("a reader that stops reading is no error", async () => {
+  const child = spawn(
+    process.execPath,
+    [PROGRAM, "run", fixture("variants/linear-plain.pt"), fixture("variants/linear-plain.input.npy"), "--json"],
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  child.stdout.destroy();
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (data: string) => {
+    stderr += data;
+  });
+  expect(await once(child, "close")).toEqual([0, null]);
+  expect(stderr).not.toMatch(/EPIPE|Error/);
+});
+
+test("classify against a server, and the reasons of its refusals", async () => {
+  const server = spawn(process.execPath, [PROGRAM, "serve", "--models", fixture("models/linear"), "--port", "0"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    const [greeting] = (await once(createInterface(server.stdout), "line")) as [string];
+    const url = greeting.split(" at ")[1] as string;
+    const digit = fixture("data/digit0-a.png");
+    const classify = ["classify", digit, "--server", url, "--model"];
+    const { stdout, code, stderr } = await crcnn([...classify, "linear", "--json"]);
+    expect(code, stderr).toBe(0);
+    const [line] = parse(stdout);
+    expect(line).toMatchObject({ image: digit, argmax: 0 });
+    expect(Object.keys(line!.milliseconds)).toEqual(["keys", "encrypt", "transfer", "evaluate", "decrypt"]);
+    const people = await crcnn([...classify, "linear"]);
+    expect(people.stdout).toMatch(/^parameters .*128-bit security[\s\S]*digit0-a\.png: 0\n/);
+
+    const unknown = await crcnn([...classify, "lenet"]);
+    expect(unknown).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringMatching(/^crcnn: [^\n]*"lenet"[^\n]*linear\n$/),
+    });
+    const vectors = await crcnn([
+      "classify",
+      fixture("variants/linear-plain.input.npy"),
+      "--server",
+      url,
+      "--model",
+      "linear",
+    ]);
+    expect(vectors).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(/^crcnn: [^\n]*784[^\n]*\n$/) });
+  } finally {
+    server.kill();
+    await once(server, "exit");
+  }
+});
