@@ -15,6 +15,9 @@ export interface Progress {
   abandon(): void;
 }
 
+/** The exit code of shells for a program that SIGINT ended. */
+const INTERRUPTED = 130;
+
 function plainProgress(): Progress {
   return {
     step: (title) => ({
@@ -29,7 +32,8 @@ function terminalProgress(): Progress {
   let running: ReturnType<typeof spinner> | undefined;
   return {
     step(title) {
-      const shown = spinner({ output: process.stderr });
+      // While it spins, it catches the signals that would end the process.
+      const shown = spinner({ output: process.stderr, onCancel: () => process.exit(INTERRUPTED) });
       running = shown;
       shown.start(title);
       return {

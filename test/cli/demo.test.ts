@@ -1,7 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { crcnn, fixture } from "./process.ts";
+import { createInterface } from "node:readline";
+import { expect, test, vi } from "vitest";
+import { crcnn, fixture, PROGRAM } from "./process.ts";
 
 function isAlive(pid: number): boolean {
   try {
@@ -31,6 +34,17 @@ test("the demo reads encrypted digits on a server process of its own, and ends i
   for (const step of ["server process", "plan", "keys", "Sending", "Encrypting"]) expect(stderr).toContain(step);
   expect(stdout).not.toContain("\u001b");
   console.info(stdout.match(/times .*|verdict.*/g)?.join("\n"));
+});
+
+test("the server process does not outlive a demo that is killed", async () => {
+  const demo = spawn(process.execPath, [PROGRAM, "demo", "--first", "1"], { stdio: ["ignore", "pipe", "ignore"] });
+  const [line] = (await once(createInterface(demo.stdout), "line")) as [string];
+  const server = Number(/process (\d+)/.exec(line)?.[1]);
+  expect(isAlive(server)).toBe(true);
+  demo.kill("SIGKILL");
+  await once(demo, "exit");
+  // It may be in the middle of a compilation.
+  await vi.waitFor(() => expect(isAlive(server)).toBe(false), { timeout: 30_000, interval: 100 });
 });
 
 test("what the demo brings along is what the fixtures hold, and says where it comes from", () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { crcnn, fixture } from "./process.ts";
+import { crcnn, fixture, npy } from "./process.ts";
 
 const LENET = fixture("models/lenet1-square/lenet1-square.pt");
 const LINEAR = fixture("variants/linear-plain.pt");
@@ -13,20 +13,13 @@ const NOWHERE = "http://127.0.0.1:47114";
 let folder: string;
 const here = (name: string): string => join(folder, name);
 
-/** A little-endian float32 array as numpy writes it. */
-function npy(shape: string, values: readonly number[]): Buffer {
-  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape}), }`.padEnd(117).concat("\n");
-  const start = Buffer.from(`\x93NUMPY\x01\x00${String.fromCharCode(header.length, 0)}`, "latin1");
-  return Buffer.concat([start, Buffer.from(header, "latin1"), Buffer.from(Float32Array.from(values).buffer)]);
-}
-
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "crcnn-cli-"));
   writeFileSync(here("note.txt"), "dear network,\nwhat is this?\n");
   writeFileSync(here("empty.pt"), "");
   writeFileSync(here("note.pt"), "no model");
-  writeFileSync(here("nan.npy"), npy("12,", [...new Array(11).fill(0), Number.NaN]));
-  writeFileSync(here("square.npy"), npy("32, 32", new Array(1024).fill(0.5)));
+  writeFileSync(here("nan.npy"), npy([12], [...new Array(11).fill(0), Number.NaN]));
+  writeFileSync(here("square.npy"), npy([32, 32], new Array(1024).fill(0.5)));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 

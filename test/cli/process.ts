@@ -11,6 +11,13 @@ export function fixture(path: string): string {
   return join(fixtures, path);
 }
 
+/** A little-endian float32 array as numpy writes it. */
+export function npy(shape: readonly number[], values: readonly number[]): Buffer {
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(", ")},), }`.padEnd(117).concat("\n");
+  const start = Buffer.from(`\x93NUMPY\x01\x00${String.fromCharCode(header.length, 0)}`, "latin1");
+  return Buffer.concat([start, Buffer.from(header, "latin1"), Buffer.from(Float32Array.from(values).buffer)]);
+}
+
 export interface Outcome {
   readonly code: number | null;
   readonly stdout: string;

@@ -238,6 +238,24 @@ describe("limits", () => {
     small.close();
   });
 
+  test("a session that ends while its message comes in is not evaluated with keys that are gone", async () => {
+    const session = await openSession(app, planned, keys);
+    let finish = (): void => {};
+    const slow = new ReadableStream({
+      start(controller) {
+        finish = () => {
+          controller.enqueue(ciphertexts);
+          controller.close();
+        };
+      },
+    });
+    const url = `http://server/${paths.segment(session, 0)}`;
+    const running = app.fetch(new Request(url, { method: "POST", body: slow, duplex: "half" } as RequestInit));
+    await send(app, "DELETE", paths.session(session));
+    finish();
+    await expectFailure(await running, 404, "UNKNOWN_SESSION");
+  });
+
   test("a session that idles expires; one that is used does not", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {

@@ -1,0 +1,70 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+/**
+ * The server has no secret key: no module that can be reached from its built entries touches one. This reads what ships, so a
+ * mistake of the build or of the bundled sources shows as well as one of the source tree.
+ */
+const dist = join(import.meta.dirname, "..", "..", "dist");
+const ENTRIES = ["server/index.js", "server/node/index.js"];
+const SECRETS =
+  /createSecretKey|decryptPhase|encryptSymmetric|generateGaloisKey|generateRelinearizationKey|createOwner/;
+
+function specifiersOf(text: string): string[] {
+  const forms =
+    /(?:^|[\s;}])(?:import|export)\s*(?:[\w*{}\s,$]+?\s*from\s*)?["']([^"']+)["']|\bimport\s*\(\s*["']([^"']+)["']\s*\)/g;
+  return [...text.matchAll(forms)].map((match) => (match[1] ?? match[2]) as string);
+}
+
+/** All modules behind an entry, with the packages that they import. */
+function walk(entry: string): { files: Set<string>; packages: Set<string> } {
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  const pending = [entry];
+  for (let file = pending.pop(); file !== undefined; file = pending.pop()) {
+    if (files.has(file)) continue;
+    files.add(file);
+    for (const specifier of specifiersOf(readFileSync(file, "utf8"))) {
+      if (specifier.startsWith(".")) pending.push(resolve(dirname(file), specifier));
+      else packages.add(specifier);
+    }
+  }
+  return { files, packages };
+}
+
+test.each(ENTRIES)("nothing that %s reaches touches a secret key", (name) => {
+  const { files, packages } = walk(join(dist, name));
+  const names = [...files].map((file) => relative(dist, file).replaceAll("\\", "/"));
+  expect(names.length).toBeGreaterThan(60);
+  for (const tier of ["server/app.js", "builder/compile.js", "plan/encrypted.js", "rlwe/wire/keys.js"])
+    expect(names).toContain(tier);
+  expect(names.filter((path) => /^(owner|client|cli|api)\/|^\.\./.test(path))).toEqual([]);
+  // A package of this name would lead around the walk.
+  expect(
+    [...packages].filter(
+      (specifier) => specifier === "crcnn" || specifier.startsWith("crcnn/") || specifier.startsWith("#"),
+    ),
+  ).toEqual([]);
+  const touching = [...files].filter((file) => SECRETS.test(readFileSync(file, "utf8")));
+  expect(touching.map((file) => relative(dist, file))).toEqual([]);
+});
+
+test("the walk sees what it should: the client's entry does reach the secret key", () => {
+  const { files } = walk(join(dist, "client/index.js"));
+  expect([...files].some((file) => SECRETS.test(readFileSync(file, "utf8")))).toBe(true);
+  expect([...files].some((file) => relative(dist, file).startsWith("owner"))).toBe(true);
+});
+
+test("every specifier that the walk follows is a file, and imports are computed nowhere", () => {
+  for (const entry of ENTRIES) {
+    for (const file of walk(join(dist, entry)).files) {
+      expect(existsSync(file) && statSync(file).isFile(), file).toBe(true);
+      const text = readFileSync(file, "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+      expect(text, fileURLToPath(`file://${file}`)).not.toMatch(
+        /\bimport\s*\(\s*[^"'\s)]|\brequire\s*\(|createRequire/,
+      );
+    }
+  }
+});

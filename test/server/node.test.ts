@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { runModel } from "../../src/builder/index.ts";
+import { createClient } from "../../src/client/index.ts";
+import { paths } from "../../src/protocol/index.ts";
+import { serve } from "../../src/server/node/index.ts";
+import { INPUT, INPUT_SHAPE, loadModels, MODELS } from "./wire.ts";
+
+const program = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
+const fixtures = join(import.meta.dirname, "..", "fixtures");
+let models: string;
+let child: ChildProcess;
+let url: string;
+let complaint = "";
+
+/** A real server: the built program in a process of its own. */
+beforeAll(async () => {
+  models = mkdtempSync(join(tmpdir(), "crcnn-models-"));
+  for (const [name, path] of Object.entries(MODELS)) copyFileSync(join(fixtures, path), join(models, `${name}.pt`));
+  writeFileSync(join(models, "broken.pt"), "this is no model");
+  writeFileSync(join(models, "notes.txt"), "not looked at");
+  child = spawn(process.execPath, [program, "serve", "--models", models, "--port", "0"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stderr!.on("data", (data) => {
+    complaint += data;
+  });
+  const [line] = (await once(createInterface(child.stdout!), "line")) as [string];
+  expect(line).toMatch(/^crcnn: serving linear, square at http:\/\/127\.0\.0\.1:\d+$/);
+  url = line.split(" at ")[1] as string;
+});
+afterAll(() => {
+  child.kill("SIGKILL");
+  rmSync(models, { recursive: true });
+});
+
+test("a client in another process gets its logits, and the file that is no model was named", async () => {
+  const client = createClient({ server: url });
+  expect((await client.models()).map(({ name }) => name)).toEqual(["linear", "square"]);
+  const session = await client.open("square", { inputShape: INPUT_SHAPE, rencryptPositions: [2] });
+  const { logits, milliseconds } = await session.classify({ shape: INPUT_SHAPE, data: INPUT });
+  const expected = runModel(loadModels().get("square")!, { shape: INPUT_SHAPE, data: INPUT }).data;
+  for (const [i, value] of expected.entries()) expect(logits.data[i]).toBeCloseTo(value, 3);
+  expect(milliseconds.evaluate).toBeGreaterThan(0);
+  await session.close();
+  expect(complaint).toMatch(/^crcnn: broken\.pt: [^\n]*text file[^\n]*\n$/);
+});
+
+test("over a socket, too, a body that is too large is refused by its declared length", async () => {
+  const response = await fetch(`${url}/${paths.plan("linear")}`, { method: "POST", body: new Uint8Array(200_000) });
+  expect(response.status).toBe(413);
+  expect(((await response.json()) as { code: string }).code).toBe("LIMIT_EXCEEDED");
+});
+
+test("a port that is taken is the system's error, a folder without models one of its own", async () => {
+  const port = Number(new URL(url).port);
+  await expect(serve({ models, port })).rejects.toMatchObject({ code: "EADDRINUSE" });
+  await expect(serve({ models: fixtures, port: 0 })).rejects.toMatchObject({ code: "INVALID_FILE" });
+});
+
+test("a server in this process closes when asked, and leaves no signal handler behind", async () => {
+  const before = process.listenerCount("SIGTERM");
+  const server = await serve({ models, port: 0 });
+  expect(await (await fetch(`${server.url}/health`)).text()).toBe("ok");
+  expect(process.listenerCount("SIGTERM")).toBe(before + 1);
+  await server.close();
+  await server.closed;
+  expect(process.listenerCount("SIGTERM")).toBe(before);
+  await expect(fetch(`${server.url}/health`)).rejects.toThrow();
+});
+
+test("told to end by SIGTERM, the process ends by itself and well", async () => {
+  child.kill("SIGTERM");
+  expect(await once(child, "exit")).toEqual([0, null]);
+});
