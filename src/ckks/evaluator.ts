@@ -64,7 +64,8 @@ export interface CkksEvaluator {
    */
   rotateRaised(ciphertext: CkksCiphertext, steps: readonly number[]): RaisedCiphertext[];
   /**
-   * {@link weightedSum} of raised ciphertexts, divided by P once at the end; the plaintexts must be raised, too.
+   * {@link weightedSum} of raised ciphertexts, divided by P once at the end; the plaintexts must be raised, too, and at the very same
+   * level.
    */
   weightedSumRaised(
     terms: readonly { readonly ciphertext: RaisedCiphertext; readonly plaintext: Plaintext }[],
@@ -119,6 +120,25 @@ export function createCkksEvaluator(context: RlweContext, keys: EvaluationKeys):
     throw new CrcnnError(
       "COMPONENT_COUNT",
       `${operation} takes ciphertexts of 2 components, got one of ${ciphertext.components.length}; relinearize it first`,
+    );
+  }
+
+  /** The limbs of the special primes stand behind those of the level, so a level too high will not do here. */
+  function requireRaised(level: number, ciphertext: RaisedCiphertext, plaintext: Plaintext): void {
+    const [{ ring: own, basis }] = ciphertext.components;
+    if (own !== ring || plaintext.polynomial.ring !== ring) {
+      throw new CrcnnError(
+        "FOREIGN_OBJECT",
+        `weightedSumRaised: the ${own === ring ? "plaintext" : "ciphertext"} belongs to other parameters; make it again for ${context.id}`,
+      );
+    }
+    if (ciphertext.level === level && plaintext.level === level && plaintext.polynomial.basis.length === basis.length)
+      return;
+    const form = plaintext.polynomial.basis.length > plaintext.level + 1 ? "raised" : "not raised";
+    throw new CrcnnError(
+      "LEVEL_MISMATCH",
+      `weightedSumRaised: a ciphertext is at level ${ciphertext.level}, its plaintext at level ${plaintext.level} and ${form}, the first ` +
+        `ciphertext at level ${level}; encode plaintexts with { level: ${level}, raised: true } and rotate ciphertexts of one level`,
     );
   }
 
@@ -271,30 +291,38 @@ export function createCkksEvaluator(context: RlweContext, keys: EvaluationKeys):
     rotateRaised(c, steps) {
       requireTwoComponents("rotateRaised", c);
       const [c0, c1] = c.components;
+      const rotations = steps.map(rotation);
       const raised = raise(context, c0);
       const decomposed = decompose(context, c1);
-      const images = steps.map((step) => {
-        const { element, name } = rotation(step);
-        if (element === 1) return [copyPolynomial(raised), raise(context, c1)] as const;
-        return applyGaloisRaised(context, raised, decomposed, element, requireKey(keys.galois.get(element), c, name));
-      });
-      raised.block.free();
-      freeDecomposition(decomposed);
-      return images.map((components) => ({ components, level: c.level, scale: c.scale }));
+      try {
+        return rotations.map(({ element, name }) => {
+          const components =
+            element === 1
+              ? ([copyPolynomial(raised), raise(context, c1)] as const)
+              : applyGaloisRaised(context, raised, decomposed, element, requireKey(keys.galois.get(element), c, name));
+          return { components, level: c.level, scale: c.scale };
+        });
+      } finally {
+        raised.block.free();
+        freeDecomposition(decomposed);
+      }
     },
     weightedSumRaised(terms) {
-      const [{ ciphertext, plaintext }] = terms;
+      if (terms.length === 0) throw new RangeError("weightedSumRaised needs at least one term");
+      const [first] = terms;
+      const { level } = first.ciphertext;
+      const scale = first.ciphertext.scale * first.plaintext.scale;
+      for (const { ciphertext, plaintext } of terms) {
+        requireRaised(level, ciphertext, plaintext);
+        requireSameScale("weightedSumRaised", scale, ciphertext.scale * plaintext.scale);
+      }
+      requireRoom("weightedSumRaised", scale, level);
       const plaintexts = terms.map((term) => term.plaintext.polynomial);
       const half = (i: 0 | 1): Polynomial<"ntt"> => {
         const parts = terms.map((term) => term.ciphertext.components[i]);
         return lower(context, dotProduct(parts[0].basis, parts, plaintexts));
       };
-      return {
-        context,
-        components: [half(0), half(1)],
-        level: ciphertext.level,
-        scale: ciphertext.scale * plaintext.scale,
-      };
+      return { context, components: [half(0), half(1)], level, scale };
     },
     conjugate(c) {
       requireTwoComponents("conjugate", c);
