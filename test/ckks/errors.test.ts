@@ -199,6 +199,71 @@ describe("FOREIGN_OBJECT", () => {
   });
 });
 
+describe("SCALE_OVERFLOW", () => {
+  test.each([
+    ["multiply", () => evaluator.multiply(bottom, bottom)],
+    ["multiplyPlain", () => evaluator.multiplyPlain(bottom, encode({ level: 0 }))],
+    ["weightedSum", () => evaluator.weightedSum([{ ciphertext: bottom, plaintext: encode({ level: 0 }) }])],
+  ])("%s names the product's scale, the modulus and two remedies", (operation, action) => {
+    expectRefusal(
+      action,
+      "SCALE_OVERFLOW",
+      `${operation}: `,
+      "2^52.00",
+      "30.0 bits of level 0",
+      "rescale",
+      "longer chain",
+    );
+  });
+});
+
+describe("weightedSumRaised", () => {
+  const keyless = createCkksEvaluator(context, { relinearization: undefined, galois: new Map() });
+  const raise = (ciphertext: typeof top) => keyless.rotateRaised(ciphertext, [0])[0]!;
+  const raised = (options: { scale?: number; level?: number }) =>
+    bench.encoder.encode([1], { scale: 2 ** 10, raised: true, ...options });
+  const sum =
+    (...terms: [ReturnType<typeof raise>, ReturnType<typeof raised>][]) =>
+    () =>
+      evaluator.weightedSumRaised(terms.map(([ciphertext, plaintext]) => ({ ciphertext, plaintext })));
+
+  test("takes terms of one level, raised, and of one scale", () => {
+    sum([raise(middle), raised({ level: 1 })])();
+    const mixed = [
+      sum([raise(middle), raised({ level: 2 })]),
+      sum([raise(middle), raised({ level: 0 })]),
+      sum([raise(top), raised({ level: 2 })], [raise(middle), raised({ level: 1 })]),
+    ];
+    for (const action of mixed) expectRefusal(action, "LEVEL_MISMATCH", /level 1,.*raised.*raised: true/);
+    const plain = encode({ scale: 2 ** 10, level: 1 });
+    expectRefusal(
+      sum([raise(middle), plain]),
+      "LEVEL_MISMATCH",
+      "at level 1 and not raised",
+      "{ level: 1, raised: true }",
+    );
+    expectRefusal(
+      sum([raise(middle), raised({ level: 1 })], [raise(middle), raised({ level: 1, scale: 2 ** 11 })]),
+      "SCALE_MISMATCH",
+      "2^36.00 and 2^37.00",
+    );
+    expectRefusal(sum([raise(bottom), raised({ level: 0 })]), "SCALE_OVERFLOW", "2^36.00", "30.0 bits of level 0");
+  });
+
+  test("refuses what belongs to other parameters", () => {
+    const other = createParty({ data: [30, 28], special: [30] });
+    const foreign = createBench(other);
+    const theirs = createCkksEvaluator(other.context, { relinearization: undefined, galois: new Map() });
+    const ciphertext = theirs.rotateRaised(
+      foreign.encrypt(randomSlots(8, fromSeed(1)), { scale: SCALE }).ciphertext,
+      [0],
+    );
+    const plaintext = foreign.encoder.encode([1], { scale: 2 ** 10, raised: true });
+    expectRefusal(sum([ciphertext[0]!, raised({ level: 1 })]), "FOREIGN_OBJECT", "ciphertext belongs", context.id);
+    expectRefusal(sum([raise(middle), plaintext]), "FOREIGN_OBJECT", "plaintext belongs", context.id);
+  });
+});
+
 describe("arguments", () => {
   test.each([
     [() => evaluator.rotate(top, 0.5), "steps must be an integer, got 0.5"],
@@ -207,6 +272,7 @@ describe("arguments", () => {
     [() => evaluator.dropLevel(middle, -1), "got -1"],
     [() => evaluator.dropLevel(middle, 0.5), "got 0.5"],
     [() => evaluator.weightedSum([]), "weightedSum needs at least one term"],
+    [() => evaluator.weightedSumRaised([]), "weightedSumRaised needs at least one term"],
   ])("are checked: %s", (action, message) => {
     expect(action).toThrow(RangeError);
     expect(action).toThrow(message);

@@ -88,6 +88,14 @@ describe("polynomial memory", () => {
     expect(fresh.context.ring.heap.usage().used).toBe(used - 3 * 1024 * 4);
   });
 
+  test("of the intermediate steps is given back where a key turns out to be missing", () => {
+    const { used } = heap.usage();
+    expect(() => evaluator.rotate(ciphertext, 3)).toThrow(/not supplied/);
+    expect(() => evaluator.rotateHoisted(ciphertext, [3])).toThrow(/not supplied/);
+    expect(() => evaluator.rotateRaised(ciphertext, [3])).toThrow(/not supplied/);
+    expect(heap.usage().used).toBe(used);
+  });
+
   test("of a freed ciphertext is used again: the heap does not grow over a thousand operations", () => {
     const { reserved } = heap.usage();
     for (let i = 0; i < 1000; i++) freeCiphertext(evaluator.add(ciphertext, ciphertext));
