@@ -1,0 +1,14 @@
+export {
+  type AffineChoice,
+  type AffineProblem,
+  createLoweringCache,
+  type LoweringCache,
+  polishChoice,
+  visitChoices,
+} from "./affine-choice.ts";
+export { powerAbove } from "./candidates.ts";
+export { estimateLowered, type LoweredCost, levelBefore } from "./estimate.ts";
+export { type ImageShape, imageShape, imageStride, type Stride } from "./geometry.ts";
+export { type LowerAffineOptions, lowerAffine, materialize } from "./lower-affine.ts";
+export { choosePool, type PoolChoice } from "./pool.ts";
+export { hoistedPrice, type LevelPrices, pricesAt } from "./prices.ts";
