@@ -31,25 +31,51 @@ export interface Heap {
   usage(): { readonly used: number; readonly reserved: number };
 }
 
+/** Where a heap's words come from: plain memory, or a WebAssembly memory that kernels run on. */
+export interface HeapStorage {
+  readonly words: Int32Array;
+  /** Replaces `words` by as many as that, with the old ones at the front. */
+  grow(length: number): void;
+}
+
+/** Plain memory. */
+export function createArrayStorage(initialBytes: number): HeapStorage {
+  let words = new Int32Array(Math.ceil(initialBytes / WORD_BYTES));
+  return {
+    get words() {
+      return words;
+    },
+    grow(length) {
+      const larger = new Int32Array(length);
+      larger.set(words);
+      words = larger;
+    },
+  };
+}
+
 interface Extent {
   offset: number;
   length: number;
 }
 
-/**
- * Makes a heap.
- *
- * @param options.maximumBytes The ceiling, at most 4 GiB (the default), since offsets are 32-bit byte addresses elsewhere.
- */
-export function createHeap(options: { maximumBytes?: number; initialBytes?: number } = {}): Heap {
-  const { maximumBytes = 4096 * MIB, initialBytes = 16 * MIB } = options;
+export interface HeapOptions {
+  /** The ceiling, at most 4 GiB (the default), since offsets are 32-bit byte addresses in kernels. */
+  readonly maximumBytes?: number | undefined;
+  readonly initialBytes?: number | undefined;
+  /** Plain memory by default. */
+  readonly createStorage?: (initialBytes: number) => HeapStorage;
+}
+
+/** Makes a heap. @throws RangeError for a ceiling above 4 GiB. */
+export function createHeap(options: HeapOptions = {}): Heap {
+  const { maximumBytes = 4096 * MIB, initialBytes = 16 * MIB, createStorage = createArrayStorage } = options;
   if (!(maximumBytes > 0 && maximumBytes <= 4096 * MIB)) {
     throw new RangeError(`maximumBytes must be in (0, 4 GiB], got ${maximumBytes}`);
   }
-  let words = new Int32Array(Math.min(initialBytes, maximumBytes) / WORD_BYTES);
+  const storage = createStorage(Math.min(initialBytes, maximumBytes));
   let used = 0;
   /** Free extents by rising offset; neighbours are always merged. */
-  const free: Extent[] = words.length > 0 ? [{ offset: 0, length: words.length }] : [];
+  const free: Extent[] = storage.words.length > 0 ? [{ offset: 0, length: storage.words.length }] : [];
 
   function release({ offset, length }: Extent): void {
     used -= length;
@@ -72,9 +98,10 @@ export function createHeap(options: { maximumBytes?: number; initialBytes?: numb
   const abandoned = new FinalizationRegistry<Extent>(release);
 
   function grow(length: number): void {
+    const previous = storage.words.length;
     const last = free.at(-1);
-    const tail = last && last.offset + last.length === words.length ? last.length : 0;
-    const needed = (words.length - tail + length) * WORD_BYTES;
+    const tail = last && last.offset + last.length === previous ? last.length : 0;
+    const needed = (previous - tail + length) * WORD_BYTES;
     if (needed > maximumBytes) {
       throw new CrcnnError(
         "MEMORY_LIMIT",
@@ -82,11 +109,10 @@ export function createHeap(options: { maximumBytes?: number; initialBytes?: numb
           "raise maximumBytes (at most 4 GiB) or keep fewer keys and ciphertexts alive",
       );
     }
-    const previous = words;
-    words = new Int32Array(Math.min(Math.max(needed, 2 * previous.length * WORD_BYTES), maximumBytes) / WORD_BYTES);
-    words.set(previous);
-    used += words.length - previous.length;
-    release({ offset: previous.length, length: words.length - previous.length });
+    storage.grow(Math.min(Math.max(needed, 2 * previous * WORD_BYTES), maximumBytes) / WORD_BYTES);
+    const added = storage.words.length - previous;
+    used += added;
+    release({ offset: previous, length: added });
   }
 
   function take(length: number): Extent {
@@ -105,7 +131,7 @@ export function createHeap(options: { maximumBytes?: number; initialBytes?: numb
 
   return {
     get words(): Int32Array {
-      return words;
+      return storage.words;
     },
     allocate(length: number): HeapBlock {
       const extent = take(Math.max(GRANULE, Math.ceil(length / GRANULE) * GRANULE));
@@ -124,7 +150,7 @@ export function createHeap(options: { maximumBytes?: number; initialBytes?: numb
       return block;
     },
     usage() {
-      return { used: used * WORD_BYTES, reserved: words.length * WORD_BYTES };
+      return { used: used * WORD_BYTES, reserved: storage.words.length * WORD_BYTES };
     },
   };
 }

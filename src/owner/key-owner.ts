@@ -21,6 +21,7 @@ import {
   unpackOutput,
 } from "../plan/index.ts";
 import {
+  type ContextOptions,
   createRlweContext,
   type EvaluationKeys,
   freeEvaluationKeys,
@@ -39,7 +40,7 @@ export type OwnerRequest =
   | PlanManifest
   | { readonly scheme: "ckks"; readonly parameters: RlweParameters; readonly policy?: ScalePolicy };
 
-export interface OwnerOptions {
+export interface OwnerOptions extends ContextOptions {
   /** The operating system's generator by default. */
   readonly random?: RandomSource;
   /** Called after each evaluation key. */
@@ -94,7 +95,7 @@ export function defaultPolicy({ dataPrimes }: RlweParameters): ScalePolicy {
  */
 export async function createOwner(request: OwnerRequest, options: OwnerOptions = {}): Promise<KeyOwner> {
   const { random = systemRandom, onProgress } = options;
-  const context = createRlweContext(request.parameters);
+  const context = createRlweContext(request.parameters, options);
   const policy = request.policy ?? defaultPolicy(request.parameters);
   const secret = createSecretKey(context, random);
   const galois = new Map<number, KeySwitchingKey>();

@@ -3,10 +3,10 @@
 import {
   automorphismPermutation,
   type Basis,
-  createHeap,
+  createEngine,
   createRing,
-  createTypescriptKernels,
-  type Heap,
+  type Engine,
+  type EngineOptions,
   isPrime,
   type Ring,
 } from "../math/index.ts";
@@ -45,13 +45,17 @@ export interface RlweContext {
   permutation(element: number): Int32Array;
 }
 
+export interface ContextOptions extends EngineOptions {
+  /** Kernels and the heap that polynomials live in; an engine of its own by default. */
+  readonly engine?: Engine | undefined;
+}
+
 /**
  * Checks parameters and computes the context.
  *
- * @param options.heap Where polynomials live; a heap of its own by default.
  * @throws CrcnnError INSECURE_PARAMETERS above the security table, RangeError for malformed values.
  */
-export function createRlweContext(parameters: RlweParameters, options: { heap?: Heap } = {}): RlweContext {
+export function createRlweContext(parameters: RlweParameters, options: ContextOptions = {}): RlweContext {
   const { ringDegree, dataPrimes, specialPrimes, security } = parameters;
   if (dataPrimes.length === 0) throw new RangeError("dataPrimes must hold at least one prime");
   if (specialPrimes.length === 0) throw new RangeError("specialPrimes must hold at least one prime");
@@ -60,8 +64,8 @@ export function createRlweContext(parameters: RlweParameters, options: { heap?: 
     if (!isPrime(prime)) throw new RangeError(`dataPrimes and specialPrimes must hold primes, got ${prime}`);
   }
   if (security !== "insecure") requireSecure(ringDegree, primes, security);
-  const heap = options.heap ?? createHeap();
-  const ring = createRing(ringDegree, primes, heap, createTypescriptKernels(heap));
+  const { heap, kernels } = options.engine ?? createEngine(options);
+  const ring = createRing(ringDegree, primes, heap, kernels);
 
   const maxLevel = dataPrimes.length - 1;
   const alpha = specialPrimes.length;

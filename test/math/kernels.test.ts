@@ -1,4 +1,4 @@
-import { createTypescriptKernels } from "../../src/math/index.ts";
 import { describeKernels } from "./kernels.suite.ts";
 
-describeKernels("TypeScript", createTypescriptKernels);
+describeKernels("ts");
+describeKernels("wasm");

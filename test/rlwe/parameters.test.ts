@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createHeap, findNttPrimes } from "../../src/math/index.ts";
+import { createEngine, findNttPrimes } from "../../src/math/index.ts";
 import { createRlweContext, type RlweParameters } from "../../src/rlwe/index.ts";
 import { createTestContext } from "../helpers/rlwe.ts";
 
@@ -76,8 +76,8 @@ describe("parameters", () => {
   });
 
   test("share a heap where one is given", () => {
-    const heap = createHeap();
-    expect(createRlweContext(valid, { heap }).ring.heap).toBe(heap);
+    const engine = createEngine();
+    expect(createRlweContext(valid, { engine }).ring.heap).toBe(engine.heap);
     expect(createRlweContext(valid).ring.heap).not.toBe(heap);
   });
 

@@ -1,0 +1,123 @@
+// Sums of products in 64-bit accumulators with one reduction at the end, and base conversion built on them.
+import { multiplyHigh, PRIME, reduceOnce, reduceWide, UNIT_QUOTIENT, WRAP, WRAP_QUOTIENT } from "./lanes";
+
+/** Products below 2^60 that are added before the accumulators are folded: 8 of them and a folded rest stay below 2^64. */
+const FLUSH: usize = 8;
+
+/** hi * (2^32 mod p) + lo: the same value modulo p, below 2^62 + 2^32. */
+// @ts-expect-error: decorator
+function fold(sum: v128, wrap: v128, mask: v128): v128 {
+  const upper = v128.shr<u64>(sum, 32);
+  // Both factors are below 2^32 in 64-bit lanes; their low words stand in lanes 0 and 2.
+  const product = v128.extmul_low<u32>(v128.shuffle<i32>(upper, upper, 0, 2, 0, 2), wrap);
+  return v128.add<i64>(product, v128.and(sum, mask));
+}
+
+/**
+ * Sum over k of lefts[k] * rights[k] modulo p, in [0, p).
+ *
+ * @param pairs Addresses of limbs: left and right of each pair, one after the other.
+ */
+export function dotProduct(out: usize, pairs: usize, terms: i32, count: i32, constants: usize): void {
+  const p = v128.load32_splat(constants + PRIME);
+  const unitQuotient = v128.load32_splat(constants + UNIT_QUOTIENT);
+  const wrap = v128.load32_splat(constants + WRAP);
+  const wrapQuotient = v128.load32_splat(constants + WRAP_QUOTIENT);
+  const mask = i64x2.splat(0xffffffff);
+  const end = pairs + ((<usize>terms) << 3);
+  for (let i: usize = 0, bytes = (<usize>count) << 2; i < bytes; i += 32) {
+    let s0 = i64x2.splat(0);
+    let s1 = i64x2.splat(0);
+    let s2 = i64x2.splat(0);
+    let s3 = i64x2.splat(0);
+    let pair = pairs;
+    while (true) {
+      const stop = min(end, pair + FLUSH * 8);
+      for (; pair < stop; pair += 8) {
+        const left = <usize>load<u32>(pair) + i;
+        const right = <usize>load<u32>(pair, 4) + i;
+        const x0 = v128.load(left);
+        const y0 = v128.load(right);
+        const x1 = v128.load(left, 16);
+        const y1 = v128.load(right, 16);
+        s0 = v128.add<i64>(s0, v128.extmul_low<u32>(x0, y0));
+        s1 = v128.add<i64>(s1, v128.extmul_high<u32>(x0, y0));
+        s2 = v128.add<i64>(s2, v128.extmul_low<u32>(x1, y1));
+        s3 = v128.add<i64>(s3, v128.extmul_high<u32>(x1, y1));
+      }
+      if (pair >= end) break;
+      s0 = fold(s0, wrap, mask);
+      s1 = fold(s1, wrap, mask);
+      s2 = fold(s2, wrap, mask);
+      s3 = fold(s3, wrap, mask);
+    }
+    v128.store(out + i, reduceWide(s0, s1, unitQuotient, wrap, wrapQuotient, p));
+    v128.store(out + i, reduceWide(s2, s3, unitQuotient, wrap, wrapQuotient, p), 16);
+  }
+}
+
+/**
+ * The centred lift of one prime's residues to another prime: x - q where x > q / 2, modulo p.
+ *
+ * @param shift -q modulo p.
+ */
+export function liftSingle(
+  out: usize,
+  source: usize,
+  count: i32,
+  half: u32,
+  shift: u32,
+  prime: u32,
+  unitQuotient: u32,
+): void {
+  const p = i32x4.splat(prime);
+  const quotient = i32x4.splat(unitQuotient);
+  const middle = i32x4.splat(half);
+  const minus = i32x4.splat(shift);
+  for (let i: usize = 0, bytes = (<usize>count) << 2; i < bytes; i += 16) {
+    const x = v128.load(source + i);
+    const residue = reduceOnce(v128.sub<i32>(x, v128.mul<i32>(multiplyHigh(x, quotient), p)), p);
+    const correction = v128.and(v128.gt<u32>(x, middle), minus);
+    v128.store(out + i, reduceOnce(v128.add<i32>(residue, correction), p));
+  }
+}
+
+/**
+ * The centred lift of residues modulo several primes to another one.
+ *
+ * @param sources For each source prime 16 bytes: the address of its limb, its weight modulo p, and 1 / q as a double.
+ * @param shift -Q modulo p.
+ */
+export function convertBasis(out: usize, sources: usize, terms: i32, count: i32, shift: u32, constants: usize): void {
+  const p = v128.load32_splat(constants + PRIME);
+  const unitQuotient = v128.load32_splat(constants + UNIT_QUOTIENT);
+  const wrap = v128.load32_splat(constants + WRAP);
+  const wrapQuotient = v128.load32_splat(constants + WRAP_QUOTIENT);
+  const minus = i32x4.splat(shift);
+  const end = sources + ((<usize>terms) << 4);
+  for (let i: usize = 0, bytes = (<usize>count) << 2; i < bytes; i += 16) {
+    let low = i64x2.splat(0);
+    let high = i64x2.splat(0);
+    let fraction0 = f64x2.splat(0.5);
+    let fraction1 = f64x2.splat(0.5);
+    for (let source = sources; source < end; source += 16) {
+      const y = v128.load(<usize>load<u32>(source) + i);
+      const weight = v128.load32_splat(source, 4);
+      const inverse = v128.load64_splat(source, 8);
+      low = v128.add<i64>(low, v128.extmul_low<u32>(y, weight));
+      high = v128.add<i64>(high, v128.extmul_high<u32>(y, weight));
+      fraction0 = v128.add<f64>(fraction0, v128.mul<f64>(f64x2.convert_low_i32x4_u(y), inverse));
+      const upper = v128.shuffle<i64>(y, y, 1, 1);
+      fraction1 = v128.add<f64>(fraction1, v128.mul<f64>(f64x2.convert_low_i32x4_u(upper), inverse));
+    }
+    const excess = v128.shuffle<i64>(
+      i32x4.trunc_sat_f64x2_u_zero(fraction0),
+      i32x4.trunc_sat_f64x2_u_zero(fraction1),
+      0,
+      2,
+    );
+    low = v128.add<i64>(low, v128.extmul_low<u32>(excess, minus));
+    high = v128.add<i64>(high, v128.extmul_high<u32>(excess, minus));
+    v128.store(out + i, reduceWide(low, high, unitQuotient, wrap, wrapQuotient, p));
+  }
+}

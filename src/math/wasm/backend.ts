@@ -1,0 +1,209 @@
+/** The WebAssembly SIMD backend: the kernels of `assembly/`, on the memory that the heap lives in. */
+
+import type { Heap, HeapBlock, HeapStorage } from "../heap.ts";
+import { type BasisConversion, type Kernels, MAX_DOT_PRODUCT_TERMS } from "../kernels/kernels.ts";
+import { setSigned } from "../kernels/pointwise.ts";
+import type { Modulus } from "../modular.ts";
+import type { NttTable } from "../ntt-table.ts";
+import { instantiateKernels, type WasmExports } from "./module.ts";
+
+const WORD_BYTES = 4;
+const PAGE_BYTES = 65_536;
+const TWO_32 = 2 ** 32;
+/** Words of a prime's constants block (`assembly/lanes.ts`). */
+const CONSTANT_WORDS = 4;
+const CONSTANTS_AT_ONCE = 256;
+/** Two addresses for each pair of a dot product; a conversion needs four words a source. */
+const ARGUMENT_WORDS = Math.max(2 * MAX_DOT_PRODUCT_TERMS, 4 * 256);
+
+/** A heap's words in WebAssembly memory. */
+export interface WasmStorage extends HeapStorage {
+  readonly memory: WebAssembly.Memory;
+}
+
+export function createWasmStorage(initialBytes: number): WasmStorage {
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(initialBytes / PAGE_BYTES) });
+  let words = new Int32Array(memory.buffer);
+  return {
+    memory,
+    get words() {
+      return words;
+    },
+    grow(length) {
+      memory.grow(Math.ceil((length * WORD_BYTES) / PAGE_BYTES) - memory.buffer.byteLength / PAGE_BYTES);
+      words = new Int32Array(memory.buffer);
+    },
+  };
+}
+
+/** floor(w * 2^32 / p) for w < p < 2^30, exactly: the quotient of a 62-bit number, 16 bits at a time. */
+function shoupQuotient(w: number, p: number): number {
+  const high = Math.floor((w * 65_536) / p);
+  const rest = w * 65_536 - high * p;
+  return high * 65_536 + Math.floor((rest * 65_536) / p);
+}
+
+/** Addresses of a table's four lists of N words. */
+interface TableAddresses {
+  readonly roots: number;
+  readonly quotients: number;
+  readonly inverseRoots: number;
+  readonly inverseQuotients: number;
+  readonly scaleQuotient: number;
+}
+
+/**
+ * Binds the kernels to a heap in WebAssembly memory. Tables, permutations and constants are copied into the heap when they are first
+ * used, and stay there as long as the kernels.
+ */
+export function createWasmKernels(heap: Heap, { memory }: WasmStorage): Kernels {
+  const wasm: WasmExports = instantiateKernels(memory);
+  const tables = new WeakMap<NttTable, TableAddresses>();
+  const permutations = new WeakMap<Int32Array, number>();
+  const constants = new WeakMap<Modulus, number>();
+  /** Everything that was copied into the heap: dropping a block would free it. */
+  const blocks: HeapBlock[] = [];
+  const reserve = (length: number): number => {
+    const block = heap.allocate(length);
+    blocks.push(block);
+    return block.offset;
+  };
+  const argumentsOffset = reserve(ARGUMENT_WORDS);
+  let constantsOffset = 0;
+  let constantsLeft = 0;
+
+  function upload(...lists: ArrayLike<number>[]): number {
+    const offset = reserve(lists.reduce((sum, list) => sum + list.length, 0));
+    let at = offset;
+    for (const list of lists) {
+      heap.words.set(list, at);
+      at += list.length;
+    }
+    return offset * WORD_BYTES;
+  }
+
+  function addressesOf(table: NttTable): TableAddresses {
+    let found = tables.get(table);
+    if (!found) {
+      const { ringDegree, roots, inverseRoots, inverseDegree, modulus } = table;
+      const quotients = (list: Int32Array): Int32Array => list.map((w) => shoupQuotient(w, modulus.value));
+      const start = upload(roots, quotients(roots), inverseRoots, quotients(inverseRoots));
+      const list = (i: number): number => start + i * ringDegree * WORD_BYTES;
+      found = {
+        roots: list(0),
+        quotients: list(1),
+        inverseRoots: list(2),
+        inverseQuotients: list(3),
+        scaleQuotient: shoupQuotient(inverseDegree, modulus.value),
+      };
+      tables.set(table, found);
+    }
+    return found;
+  }
+
+  function constantsOf(modulus: Modulus): number {
+    let found = constants.get(modulus);
+    if (found === undefined) {
+      const { value: p } = modulus;
+      if (constantsLeft === 0) {
+        constantsOffset = reserve(CONSTANT_WORDS * CONSTANTS_AT_ONCE);
+        constantsLeft = CONSTANTS_AT_ONCE;
+      }
+      const offset = constantsOffset + CONSTANT_WORDS * --constantsLeft;
+      const wrap = TWO_32 % p;
+      heap.words.set([p, Math.floor(TWO_32 / p), wrap, shoupQuotient(wrap, p)], offset);
+      found = offset * WORD_BYTES;
+      constants.set(modulus, found);
+    }
+    return found;
+  }
+
+  function permutationAddress(permutation: Int32Array): number {
+    let found = permutations.get(permutation);
+    if (found === undefined) {
+      found = upload(permutation);
+      permutations.set(permutation, found);
+    }
+    return found;
+  }
+
+  function convertBasis(out: number, sources: ArrayLike<number>, count: number, conversion: BasisConversion): void {
+    const { sourceInverses, weights, product, target } = conversion;
+    const { value: p } = target;
+    const shift = product === 0 ? 0 : p - product;
+    const address = constantsOf(target);
+    if (sources.length === 1) {
+      // The nearest multiple of an odd q is q itself exactly above (q - 1) / 2.
+      const half = Math.floor(1 / sourceInverses[0] / 2);
+      wasm.liftSingle(out * WORD_BYTES, sources[0] * WORD_BYTES, count, half, shift, p, Math.floor(TWO_32 / p));
+      return;
+    }
+    const view = new DataView(memory.buffer, argumentsOffset * WORD_BYTES);
+    for (let j = 0; j < sources.length; j++) {
+      view.setUint32(16 * j, sources[j] * WORD_BYTES, true);
+      view.setUint32(16 * j + 4, weights[j], true);
+      view.setFloat64(16 * j + 8, sourceInverses[j], true);
+    }
+    wasm.convertBasis(out * WORD_BYTES, argumentsOffset * WORD_BYTES, sources.length, count, shift, address);
+  }
+
+  function dotProduct(
+    out: number,
+    lefts: ArrayLike<number>,
+    rights: ArrayLike<number>,
+    count: number,
+    modulus: Modulus,
+  ): void {
+    const address = constantsOf(modulus);
+    const { words } = heap;
+    for (let k = 0; k < lefts.length; k++) {
+      words[argumentsOffset + 2 * k] = lefts[k] * WORD_BYTES;
+      words[argumentsOffset + 2 * k + 1] = rights[k] * WORD_BYTES;
+    }
+    wasm.dotProduct(out * WORD_BYTES, argumentsOffset * WORD_BYTES, lefts.length, count, address);
+  }
+
+  return {
+    backend: "wasm",
+    forwardNtt(limb, table) {
+      const { roots, quotients } = addressesOf(table);
+      wasm.forwardNtt(limb * WORD_BYTES, roots, quotients, table.ringDegree, table.modulus.value);
+    },
+    inverseNtt(limb, table) {
+      const { inverseRoots, inverseQuotients, scaleQuotient } = addressesOf(table);
+      const { ringDegree, modulus, inverseDegree } = table;
+      wasm.inverseNtt(
+        limb * WORD_BYTES,
+        inverseRoots,
+        inverseQuotients,
+        ringDegree,
+        modulus.value,
+        inverseDegree,
+        scaleQuotient,
+      );
+    },
+    add: (out, left, right, count, { value }) =>
+      wasm.add(out * WORD_BYTES, left * WORD_BYTES, right * WORD_BYTES, count, value),
+    subtract: (out, left, right, count, { value }) =>
+      wasm.subtract(out * WORD_BYTES, left * WORD_BYTES, right * WORD_BYTES, count, value),
+    negate: (out, limb, count, { value }) => wasm.negate(out * WORD_BYTES, limb * WORD_BYTES, count, value),
+    multiply: (out, left, right, count, modulus) => dotProduct(out, [left], [right], count, modulus),
+    multiplyScalar: (out, limb, scalar, count, { value }) =>
+      wasm.multiplyScalar(out * WORD_BYTES, limb * WORD_BYTES, scalar, shoupQuotient(scalar, value), count, value),
+    subtractMultiplyScalar: (out, left, right, scalar, count, { value }) =>
+      wasm.subtractMultiplyScalar(
+        out * WORD_BYTES,
+        left * WORD_BYTES,
+        right * WORD_BYTES,
+        scalar,
+        shoupQuotient(scalar, value),
+        count,
+        value,
+      ),
+    dotProduct,
+    convertBasis,
+    permute: (out, limb, permutation) =>
+      wasm.permute(out * WORD_BYTES, limb * WORD_BYTES, permutationAddress(permutation), permutation.length),
+    setSigned: (out, values, modulus) => setSigned(heap.words, out, values, modulus),
+  };
+}
