@@ -27,8 +27,10 @@ export interface Heap {
   readonly words: Int32Array;
   /** Reserves words; their content is undefined. @throws CrcnnError MEMORY_LIMIT naming what was needed. */
   allocate(length: number): HeapBlock;
-  /** Bytes in use and bytes reserved from the system. */
-  usage(): { readonly used: number; readonly reserved: number };
+  /** Reserves words for as long as the heap lives, for tables that kernels keep. Returns their offset. */
+  allocatePermanent(length: number): number;
+  /** Bytes of blocks in use (permanent ones apart), and bytes reserved from the system. */
+  usage(): { readonly used: number; readonly permanent: number; readonly reserved: number };
 }
 
 /** Where a heap's words come from: plain memory, or a WebAssembly memory that kernels run on. */
@@ -129,12 +131,14 @@ export function createHeap(options: HeapOptions = {}): Heap {
     return take(length);
   }
 
+  const wholeGranules = (length: number): number => Math.max(1, Math.ceil(length / GRANULE)) * GRANULE;
+  let permanent = 0;
   return {
     get words(): Int32Array {
       return storage.words;
     },
     allocate(length: number): HeapBlock {
-      const extent = take(Math.max(GRANULE, Math.ceil(length / GRANULE) * GRANULE));
+      const extent = take(wholeGranules(length));
       let live = true;
       const block: HeapBlock = {
         offset: extent.offset,
@@ -149,8 +153,18 @@ export function createHeap(options: HeapOptions = {}): Heap {
       abandoned.register(block, extent, block);
       return block;
     },
+    allocatePermanent(length) {
+      const extent = take(wholeGranules(length));
+      used -= extent.length;
+      permanent += extent.length;
+      return extent.offset;
+    },
     usage() {
-      return { used: used * WORD_BYTES, reserved: storage.words.length * WORD_BYTES };
+      return {
+        used: used * WORD_BYTES,
+        permanent: permanent * WORD_BYTES,
+        reserved: storage.words.length * WORD_BYTES,
+      };
     },
   };
 }

@@ -44,7 +44,7 @@ describe("createHeap", () => {
           for (const [i, [start]] of extents.entries())
             if (i > 0) expect(start).toBeGreaterThanOrEqual(extents[i - 1][1]);
           const words = [...live.values()].reduce((sum, { length }) => sum + rounded(length), 0);
-          expect(heap.usage()).toEqual({ used: 4 * words, reserved: heap.words.byteLength });
+          expect(heap.usage()).toEqual({ used: 4 * words, permanent: 0, reserved: heap.words.byteLength });
         }
         for (const [number, block] of live) expect(isStamped(heap, block, number)).toBe(true);
         for (const block of live.values()) block.free();
@@ -129,7 +129,7 @@ describe("createHeap", () => {
     const heap = createHeap({ initialBytes: 3 * MIB, maximumBytes: 4 * MIB });
     heap.allocate(MIB / 4);
     heap.allocate((3 * MIB) / 4);
-    expect(heap.usage()).toEqual({ used: 4 * MIB, reserved: 4 * MIB });
+    expect(heap.usage()).toEqual({ used: 4 * MIB, permanent: 0, reserved: 4 * MIB });
   });
 
   test.each([0, -1, 4097 * MIB, Number.NaN])("refuses a limit of %d bytes", (maximumBytes) => {
@@ -153,5 +153,16 @@ describe("createHeap", () => {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     expect(heap.usage().used).toBe(4 * kept.length);
+  });
+
+  test("permanent words are counted apart and stay", () => {
+    const heap = createHeap();
+    const offset = heap.allocatePermanent(3000);
+    heap.words.fill(7, offset, offset + 3000);
+    const block = heap.allocate(2 ** 24);
+    expect(heap.usage()).toMatchObject({ used: 4 * 2 ** 24, permanent: 4 * 3072 });
+    block.free();
+    expect(heap.usage().used).toBe(0);
+    expect(heap.words.subarray(offset, offset + 3000).every((word) => word === 7)).toBe(true);
   });
 });

@@ -78,7 +78,7 @@ describe("parameters", () => {
   test("share a heap where one is given", () => {
     const engine = createEngine();
     expect(createRlweContext(valid, { engine }).ring.heap).toBe(engine.heap);
-    expect(createRlweContext(valid).ring.heap).not.toBe(heap);
+    expect(createRlweContext(valid).ring.heap).not.toBe(engine.heap);
   });
 
   test("keep each automorphism's permutation", () => {

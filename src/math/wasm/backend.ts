@@ -1,6 +1,6 @@
 /** The WebAssembly SIMD backend: the kernels of `assembly/`, on the memory that the heap lives in. */
 
-import type { Heap, HeapBlock, HeapStorage } from "../heap.ts";
+import type { Heap, HeapStorage } from "../heap.ts";
 import { type BasisConversion, type Kernels, MAX_DOT_PRODUCT_TERMS } from "../kernels/kernels.ts";
 import { setSigned } from "../kernels/pointwise.ts";
 import type { Modulus } from "../modular.ts";
@@ -61,19 +61,12 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage): Kernels 
   const tables = new WeakMap<NttTable, TableAddresses>();
   const permutations = new WeakMap<Int32Array, number>();
   const constants = new WeakMap<Modulus, number>();
-  /** Everything that was copied into the heap: dropping a block would free it. */
-  const blocks: HeapBlock[] = [];
-  const reserve = (length: number): number => {
-    const block = heap.allocate(length);
-    blocks.push(block);
-    return block.offset;
-  };
-  const argumentsOffset = reserve(ARGUMENT_WORDS);
+  const argumentsOffset = heap.allocatePermanent(ARGUMENT_WORDS);
   let constantsOffset = 0;
   let constantsLeft = 0;
 
   function upload(...lists: ArrayLike<number>[]): number {
-    const offset = reserve(lists.reduce((sum, list) => sum + list.length, 0));
+    const offset = heap.allocatePermanent(lists.reduce((sum, list) => sum + list.length, 0));
     let at = offset;
     for (const list of lists) {
       heap.words.set(list, at);
@@ -106,7 +99,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage): Kernels 
     if (found === undefined) {
       const { value: p } = modulus;
       if (constantsLeft === 0) {
-        constantsOffset = reserve(CONSTANT_WORDS * CONSTANTS_AT_ONCE);
+        constantsOffset = heap.allocatePermanent(CONSTANT_WORDS * CONSTANTS_AT_ONCE);
         constantsLeft = CONSTANTS_AT_ONCE;
       }
       const offset = constantsOffset + CONSTANT_WORDS * --constantsLeft;
