@@ -10,6 +10,7 @@ import {
   findNttPrimes,
   invertMod,
   isPrime,
+  type Kernels,
   MAX_DOT_PRODUCT_TERMS,
   type Modulus,
   modulus,

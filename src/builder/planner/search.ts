@@ -54,8 +54,9 @@ const SLACK_ROTATIONS = 6;
 const DEFAULT_BEAM = 16;
 /** Behind so many full beams of better states no further one is looked for. */
 const CROWDED_BEAMS = 2;
-/** Kept beyond the beam for each distinct period, because periods decide what later layers cost. */
-const KEPT_PER_PERIOD = 2;
+/** Kept beyond the beam for each structure of layouts, and in all. */
+const KEPT_ALIKE = 1;
+const MOST_KEPT = 2;
 
 /** A layout at a boundary, with how it came about. */
 interface State {
@@ -211,16 +212,29 @@ function phasesOf(links: readonly ChainLink[], shape: Shape): Stride[] {
   return phases;
 }
 
-/** Best first: the beam, and the best two of each period beyond it. */
+/** Best first: the beam, and the best few of each structure beyond it. */
 function survivors({ boundaries, options }: Search, at: number): State[] {
   const sorted = [...boundaries[at].states.values()].sort((left, right) => left.cost - right.cost);
   if (at === 0) return sorted;
-  const perPeriod = new Map<number, number>();
-  return sorted.filter(({ layout }, rank) => {
-    const kept = perPeriod.get(layout.period) ?? 0;
-    perPeriod.set(layout.period, kept + 1);
-    return rank < (options.beam ?? DEFAULT_BEAM) || kept < KEPT_PER_PERIOD;
-  });
+  const alike = new Map<string, number>();
+  const beam = options.beam ?? DEFAULT_BEAM;
+  const kept: State[] = [];
+  for (const [rank, state] of sorted.entries()) {
+    const structure = structureOf(state.layout);
+    const before = alike.get(structure) ?? 0;
+    alike.set(structure, before + 1);
+    if (rank < beam || (before < KEPT_ALIKE && kept.length < MOST_KEPT * beam)) kept.push(state);
+  }
+  return kept;
+}
+
+/** What decides the cost of later layers: the period of the copies, and how far apart neighbouring pixels are. */
+function structureOf({ shape, position, period }: Layout): string {
+  const { height, width } = imageShape(shape);
+  const down = height > 1 ? position[width] - position[0] : 0;
+  const right = width > 1 ? position[1] - position[0] : 0;
+  const deep = position.length > height * width ? position[height * width] - position[0] : 0;
+  return `${period},${deep},${down},${right}`;
 }
 
 function enter({ boundaries, options, toCome }: Search, at: number, state: State): void {
