@@ -63,3 +63,10 @@ export function parseNumbers(option: string, text: string): number[] {
     `--${option} takes a number for each channel with commas between them, as 0.48,0.45,0.4, got ${JSON.stringify(text)}`,
   );
 }
+
+/** One of a few words. */
+export function parseChoice<T extends string>(option: string, text: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === text);
+  if (found !== undefined) return found;
+  throw new UsageError(`--${option} takes ${choices.join(" or ")}, got ${JSON.stringify(text)}`);
+}

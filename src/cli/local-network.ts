@@ -1,7 +1,8 @@
 /** A network and its key's owner in one process: for `crcnn run`, which tries a model out without a server. */
 
 import { type CompiledNetwork, compile, runModel, type SourceModel } from "../builder/index.ts";
-import { generateKeys } from "../client/index.ts";
+import type { Backend } from "../math/index.ts";
+import { createOwner } from "../owner/index.ts";
 import { prepareProgram, runEncrypted, type Tensor } from "../plan/index.ts";
 import { evaluationKeyBytes } from "../protocol/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
@@ -35,6 +36,7 @@ export async function openLocalNetwork(
   model: SourceModel,
   { shape, inputRange }: ImageSet,
   progress: Progress,
+  backend?: Backend,
 ): Promise<LocalNetwork> {
   const compiling = progress.step("Choosing layouts and parameters");
   await paint();
@@ -44,7 +46,7 @@ export async function openLocalNetwork(
 
   const making = progress.step("Making keys");
   const start = performance.now();
-  const owner = await generateKeys(manifest, { onProgress: ({ done, total }) => making.update(done, total) });
+  const owner = await createOwner(manifest, { backend, onProgress: ({ done, total }) => making.update(done, total) });
   const keys = performance.now() - start;
   const count = manifest.keys.rotations.length + (manifest.keys.relinearization >= 0 ? 1 : 0);
   making.done(`${count} evaluation keys, ${formatBytes(evaluationKeyBytes(manifest))}, in ${formatMilliseconds(keys)}`);

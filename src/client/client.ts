@@ -2,6 +2,7 @@
 
 import { CrcnnError } from "../errors/index.ts";
 import type { RandomSource } from "../math/index.ts";
+import { createOwner } from "../owner/index.ts";
 import { deserializeManifest } from "../plan/index.ts";
 import {
   MAX_MANIFEST_BYTES,
@@ -14,7 +15,6 @@ import {
   planHash,
 } from "../protocol/index.ts";
 import { freeEvaluationKeys, serializeEvaluationKeys } from "../rlwe/index.ts";
-import { generateKeys } from "./keys.ts";
 import { type ClientProgress, type ClientSession, checkManifest, createSession } from "./session.ts";
 import { createTransport, type Fetch } from "./transport.ts";
 
@@ -75,7 +75,7 @@ export function createClient({ server, fetch: send, onProgress = () => {}, signa
 
       const planned = performance.now();
       const reportKeys = (progress: { done: number; total: number }): void => onProgress({ step: "keys", ...progress });
-      const owner = await generateKeys(manifest, { onProgress: reportKeys, signal, random }).catch(blameManifest);
+      const owner = await createOwner(manifest, { onProgress: reportKeys, signal, random }).catch(blameManifest);
       try {
         const keys = serializeEvaluationKeys(owner.context, owner.evaluationKeys);
         const generated = performance.now();

@@ -2,5 +2,4 @@
 
 export { type ModelSummary, type PlanRequest, ServerRefusedError } from "../protocol/index.ts";
 export { type Client, type ClientOptions, createClient } from "./client.ts";
-export { generateKeys, type KeyProgress } from "./keys.ts";
 export type { Classification, ClientProgress, ClientSession, ClientStep, SessionSetup, Traffic } from "./session.ts";

@@ -1,13 +1,12 @@
 /** The key's owner: the one who encrypts, decrypts, makes keys and refreshes. */
 
 import type { CkksCiphertext, Plaintext } from "../ckks/index.ts";
-import { CrcnnError } from "../errors/index.ts";
+import { CrcnnError, throwIfAborted } from "../errors/index.ts";
 import { type RandomSource, systemRandom } from "../math/index.ts";
 import {
   createEvaluator,
   type EncryptedTensor,
   type Evaluator,
-  elementsOf,
   flatLayout,
   type KeyDemand,
   type Layout,
@@ -25,14 +24,14 @@ import {
   createRlweContext,
   type EvaluationKeys,
   freeEvaluationKeys,
-  type KeySwitchingKey,
   type PublicKey,
   type RlweContext,
   type RlweParameters,
 } from "../rlwe/index.ts";
 import { decryptPhase } from "./decrypt.ts";
 import { encryptSymmetric } from "./encrypt.ts";
-import { generateGaloisKey, generatePublicKey, generateRelinearizationKey } from "./keygen.ts";
+import { createKeyStore } from "./key-store.ts";
+import { generatePublicKey } from "./keygen.ts";
 import { createSecretKey } from "./secret-key.ts";
 
 /** What an owner is made from: a compiled network's manifest, or bare parameters. */
@@ -42,9 +41,10 @@ export type OwnerRequest =
 
 export interface OwnerOptions extends ContextOptions {
   /** The operating system's generator by default. */
-  readonly random?: RandomSource;
-  /** Called after each evaluation key. */
-  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+  readonly random?: RandomSource | undefined;
+  /** Called after each evaluation key of the manifest. */
+  readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface KeyOwner extends Refresher {
@@ -89,39 +89,21 @@ export function defaultPolicy({ dataPrimes }: RlweParameters): ScalePolicy {
 }
 
 /**
- * Draws a secret key and makes the evaluation keys that the manifest lists.
+ * Draws a secret key and makes the evaluation keys that the manifest lists, giving way to other work between them.
  *
- * @throws CrcnnError INSECURE_PARAMETERS above the security table.
+ * @throws CrcnnError INSECURE_PARAMETERS above the security table, ABORTED.
  */
 export async function createOwner(request: OwnerRequest, options: OwnerOptions = {}): Promise<KeyOwner> {
-  const { random = systemRandom, onProgress } = options;
+  const { random = systemRandom, onProgress, signal } = options;
+  throwIfAborted(signal);
   const context = createRlweContext(request.parameters, options);
   const policy = request.policy ?? defaultPolicy(request.parameters);
   const secret = createSecretKey(context, random);
-  const galois = new Map<number, KeySwitchingKey>();
-  let relinearization: KeySwitchingKey | undefined;
+  const store = createKeyStore(secret, random);
+  const evaluationKeys = store.keys;
   let publicKey: PublicKey | undefined;
-  const evaluationKeys: EvaluationKeys = {
-    get relinearization() {
-      return relinearization;
-    },
-    galois,
-  };
   const evaluator = createEvaluator(context, evaluationKeys, policy);
   const { encoder } = evaluator;
-
-  function* missingKeys(demand: KeyDemand): Generator<() => void> {
-    if (demand.relinearization > (relinearization?.level ?? -1)) {
-      yield () => {
-        relinearization = generateRelinearizationKey(secret, demand.relinearization, random);
-      };
-    }
-    for (const { element, level } of elementsOf(context.ring.degree, demand)) {
-      if (level > (galois.get(element)?.level ?? -1)) {
-        yield () => void galois.set(element, generateGaloisKey(secret, element, level, random));
-      }
-    }
-  }
 
   function encryptVectors(vectors: readonly Float64Array[], level: number): CkksCiphertext[] {
     return vectors.map((vector) => {
@@ -157,11 +139,7 @@ export async function createOwner(request: OwnerRequest, options: OwnerOptions =
       return publicKey;
     },
     addKeys(demand) {
-      const missing = [...missingKeys(demand)];
-      for (const [i, make] of missing.entries()) {
-        make();
-        onProgress?.({ done: i + 1, total: missing.length });
-      }
+      for (const make of store.missing(demand)) make();
     },
     encodeTensor(tensor, layout = flatLayout(tensor.shape, encoder.slots)) {
       return packInput(packingOf(layout), tensor).map((vector) =>
@@ -202,12 +180,35 @@ export async function createOwner(request: OwnerRequest, options: OwnerOptions =
     destroy() {
       secret.destroy();
       freeEvaluationKeys(evaluationKeys);
-      galois.clear();
-      relinearization = undefined;
+      store.clear();
     },
   };
-  if ("keys" in request) owner.addKeys(request.keys);
+  try {
+    if ("keys" in request) await makeInStretches(store.missing(request.keys), onProgress, signal);
+  } catch (error) {
+    owner.destroy();
+    throw error;
+  }
   return owner;
+}
+
+/** Longest work without a pause, in milliseconds: a page can paint, and a caller cancel, between two keys. */
+const STRETCH = 40;
+
+async function makeInStretches(
+  makers: readonly (() => void)[],
+  onProgress: OwnerOptions["onProgress"],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let paused = performance.now();
+  for (const [i, make] of makers.entries()) {
+    throwIfAborted(signal);
+    make();
+    onProgress?.({ done: i + 1, total: makers.length });
+    if (performance.now() - paused < STRETCH) continue;
+    await new Promise((resolve) => setTimeout(resolve));
+    paused = performance.now();
+  }
 }
 
 /**

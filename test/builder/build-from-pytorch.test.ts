@@ -25,7 +25,7 @@ const difference = (left: Tensor, right: Tensor): number =>
 let owner: KeyOwner;
 
 beforeAll(async () => {
-  const primes = findNttPrimes(2048, [30, 30, 30, 30, 28, 28, 28, 28, 28, 28]);
+  const primes = findNttPrimes(2048, new Array(10).fill(30));
   owner = await createOwner({
     scheme: "ckks",
     parameters: {

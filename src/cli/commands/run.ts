@@ -1,11 +1,14 @@
 /** crcnn run: a model on encrypted images, in this process. */
 
+import { parseChoice } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { loadModel } from "../files.ts";
 import { formatMilliseconds, formatTable } from "../format.ts";
 import { imageOptions, type NamedImage, readImageFiles } from "../images.ts";
 import { openLocalNetwork, type RunResult } from "../local-network.ts";
 import { createProgress } from "../progress.ts";
+
+const BACKENDS = ["ts", "wasm"] as const;
 
 export const run: Command = defineCommand({
   name: "run",
@@ -20,14 +23,20 @@ export const run: Command = defineCommand({
         "PNG, .npy or IDX files, gzipped or not; all images of a file. PNG and IDX bytes are divided by 255, .npy values are taken as they are",
     },
     ...imageOptions,
+    backend: {
+      type: "string",
+      valueHint: "ts|wasm",
+      description: "Forces the TypeScript or the WebAssembly kernels; the faster ones by default",
+    },
   },
   async run(args) {
     const [, ...files] = args._;
+    const backend = args.backend === undefined ? undefined : parseChoice("backend", args.backend, BACKENDS);
     const model = await loadModel(args.model);
     const set = await readImageFiles(files, args, model);
     const progress = createProgress();
     try {
-      const network = await openLocalNetwork(model, set, progress);
+      const network = await openLocalNetwork(model, set, progress, backend);
       for (const image of set.images) {
         const { relativeError, ...result } = network.run(image.tensor);
         process.stdout.write(
