@@ -54,8 +54,7 @@ const SLACK_ROTATIONS = 6;
 const DEFAULT_BEAM = 16;
 /** Behind so many full beams of better states no further one is looked for. */
 const CROWDED_BEAMS = 2;
-/** Kept beyond the beam for each structure of layouts, and in all. */
-const KEPT_ALIKE = 1;
+/** The best of each structure is kept beyond the beam, up to so many beams in all. */
 const MOST_KEPT = 2;
 
 /** A layout at a boundary, with how it came about. */
@@ -212,18 +211,17 @@ function phasesOf(links: readonly ChainLink[], shape: Shape): Stride[] {
   return phases;
 }
 
-/** Best first: the beam, and the best few of each structure beyond it. */
+/** Best first: the beam, and the best of each structure beyond it, because many states of equal cost are alike. */
 function survivors({ boundaries, options }: Search, at: number): State[] {
   const sorted = [...boundaries[at].states.values()].sort((left, right) => left.cost - right.cost);
   if (at === 0) return sorted;
-  const alike = new Map<string, number>();
+  const structures = new Set<string>();
   const beam = options.beam ?? DEFAULT_BEAM;
   const kept: State[] = [];
   for (const [rank, state] of sorted.entries()) {
     const structure = structureOf(state.layout);
-    const before = alike.get(structure) ?? 0;
-    alike.set(structure, before + 1);
-    if (rank < beam || (before < KEPT_ALIKE && kept.length < MOST_KEPT * beam)) kept.push(state);
+    if (rank < beam || (!structures.has(structure) && kept.length < MOST_KEPT * beam)) kept.push(state);
+    structures.add(structure);
   }
   return kept;
 }
@@ -233,8 +231,7 @@ function structureOf({ shape, position, period }: Layout): string {
   const { height, width } = imageShape(shape);
   const down = height > 1 ? position[width] - position[0] : 0;
   const right = width > 1 ? position[1] - position[0] : 0;
-  const deep = position.length > height * width ? position[height * width] - position[0] : 0;
-  return `${period},${deep},${down},${right}`;
+  return `${period},${down},${right}`;
 }
 
 function enter({ boundaries, options, toCome }: Search, at: number, state: State): void {
