@@ -5,24 +5,19 @@
 
 import { CrcnnError, throwIfAborted } from "../../errors/index.ts";
 import {
-  type AffineMap,
   choosePool,
   createLoweringCache,
   formatShape,
-  type InputPacking,
   imageShape,
-  imageStride,
   type Layout,
   type LevelPrices,
   type LoweredNetwork,
   type LoweringCache,
   levelBefore,
-  packingOf,
   pricesAt,
   reshapeLayout,
   type Shape,
   type SlotCosts,
-  type Stride,
   sameShape,
   sizeOf,
   visitChoices,
@@ -30,8 +25,7 @@ import {
 import type { NetworkStep } from "../network.ts";
 import { assemble, type Decision } from "./assemble.ts";
 import { type AffineGroup, affineGroups, type ChainLink, chainOf, productsToCome } from "./groups.ts";
-import { unrollWindows } from "./im2col.ts";
-import { inputLayouts } from "./input-layouts.ts";
+import { fixedStart, freeStarts, type Start } from "./starts.ts";
 
 export interface SearchOptions {
   readonly inputShape: Shape;
@@ -66,13 +60,8 @@ interface State {
   /** Rotation steps so far. */
   readonly steps: ReadonlySet<number>;
   readonly path?: { readonly from: State; readonly decision: Decision };
-  /** Of a starting state: how the client fills it, and the groups that read an unrolled input. */
+  /** Where its path began. */
   readonly start: Start;
-}
-
-interface Start {
-  readonly packing: InputPacking;
-  readonly unrolled?: { readonly end: number; readonly map: AffineMap };
 }
 
 interface Search {
@@ -121,7 +110,11 @@ export function searchLayout(steps: readonly NetworkStep[], options: SearchOptio
     boundaries: Array.from({ length: links.length + 1 }, () => ({ states: new Map(), costs: [] })),
     cache: createLoweringCache(),
   };
-  for (const state of startingStates(search)) enter(search, 0, state);
+  const { inputLayout } = options;
+  const starts = inputLayout ? [fixedStart(inputLayout)] : freeStarts(links, groups[0] ?? [], inputShape, slots);
+  for (const start of starts) {
+    enter(search, 0, { layout: start.layout, start, cost: 0, products: 0, steps: new Set() });
+  }
   for (const [at, link] of links.entries()) {
     for (const state of survivors(search, at)) {
       throwIfAborted(options.signal);
@@ -162,53 +155,6 @@ function validate(steps: readonly NetworkStep[], options: SearchOptions): void {
       `the network takes ${formatShape(first.map.inputShape)}, inputShape is ${formatShape(inputShape)}`,
     );
   }
-}
-
-/** The layouts that the input may have, im2col included. */
-function startingStates({ links, groups, options }: Search): State[] {
-  const { inputShape, inputLayout, slots } = options;
-  const stateOf = (layout: Layout, start: Start): State => ({ layout, start, cost: 0, products: 0, steps: new Set() });
-  if (inputLayout !== undefined) return [stateOf(inputLayout, { packing: packingOf(inputLayout) })];
-  const firstMap = links[0]?.kind === "affine" ? links[0].map : undefined;
-  const firstOutput = imageShape(firstMap?.outputShape ?? inputShape);
-  const family = {
-    slots,
-    phases: phasesOf(links, inputShape),
-    outputChannels: firstOutput.channels,
-    flat: firstOutput.height * firstOutput.width === 1,
-  };
-  const states = inputLayouts({ ...family, shape: inputShape }).map((layout) =>
-    stateOf(layout, { packing: packingOf(layout) }),
-  );
-  const room = slots * Math.ceil(sizeOf(inputShape) / slots);
-  for (const { end, map } of groups[0] ?? []) {
-    const unrolled = unrollWindows(map, room);
-    if (unrolled === undefined) continue;
-    const phases = phasesOf(links.slice(end), map.outputShape);
-    const start = { end, map: unrolled.map };
-    for (const layout of inputLayouts({ ...family, phases, shape: unrolled.shape })) {
-      states.push(stateOf(layout, { packing: packingOf(layout, inputShape, unrolled.source), unrolled: start }));
-    }
-  }
-  return states;
-}
-
-/** Products of the strides of the first layers, as long as the image has more than one pixel. */
-function phasesOf(links: readonly ChainLink[], shape: Shape): Stride[] {
-  const phases: Stride[] = [{ y: 1, x: 1 }];
-  const { height, width } = imageShape(shape);
-  let current = phases[0];
-  for (const link of links) {
-    if (link.kind === "square") continue;
-    const output = imageShape(link.map.outputShape);
-    const stride = imageStride(link.map);
-    if (output.height * output.width === 1 || stride === undefined) break;
-    if (stride.y * stride.x === 1) continue;
-    current = { y: current.y * stride.y, x: current.x * stride.x };
-    if (current.y > height || current.x > width) break;
-    phases.push(current);
-  }
-  return phases;
 }
 
 /** Best first: the beam, and the best of each structure beyond it, because many states of equal cost are alike. */

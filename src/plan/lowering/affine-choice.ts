@@ -4,6 +4,7 @@ import type { AffineMap } from "../affine-map.ts";
 import { type Layout, periodOf, tryLayout } from "../layout.ts";
 import { allStrides, chooseSplit, type DiagonalSets, rotationsOf, type Split, usualStrides } from "./baby-giant.ts";
 import { denseCandidates, familyCandidates, type OutputCandidate } from "./candidates.ts";
+import { copyPeriod, type FoldedOffsets, multiples } from "./copies.ts";
 import { type WantedDifferences, wantedDifferences } from "./differences.ts";
 import { bitSummands, type FoldRounds, foldPrice, foldRounds, keyPrice, sumsOf } from "./folds.ts";
 import { imageShape, imageStride, type Stride } from "./geometry.ts";
@@ -104,9 +105,7 @@ export function polishChoice(choice: AffineChoice, prices: LevelPrices, owned: R
 }
 
 /** What all candidates with one fold window share. */
-interface Window {
-  readonly foldOffsets: readonly number[];
-  readonly foldPeriod: number;
+export interface Window extends FoldedOffsets {
   readonly folds: FoldRounds;
   /** For one output ciphertext. */
   readonly price: number;
@@ -255,51 +254,6 @@ function packFlags(flags: Uint8Array): string {
   let text = "";
   for (let i = 0; i < words.length; i += 256) text += String.fromCharCode(...words.subarray(i, i + 256));
   return text;
-}
-
-/**
- * The smallest period at which rows can be computed again without another diagonal and without meeting each other; `slots`
- * when there is none. Undefined when rows meet even without copies.
- */
-function copyPeriod(
-  position: Int32Array,
-  servingPeriod: number,
-  { foldOffsets, foldPeriod }: Window,
-  input: Layout,
-  outputs: number,
-): number | undefined {
-  for (const period of [servingPeriod, input.period, input.slots]) {
-    // Copies that the fold makes by itself count as one place.
-    const folds = foldOffsets.filter((offset) => offset < foldPeriod);
-    if (distinctModulo(position, folds, input.slots, outputs, Math.min(period, foldPeriod))) return period;
-  }
-  return undefined;
-}
-
-function distinctModulo(
-  position: Int32Array,
-  folds: readonly number[],
-  slots: number,
-  outputs: number,
-  period: number,
-): boolean {
-  if (position.length * folds.length > period * outputs) return false;
-  const taken = new Uint8Array(period * outputs);
-  for (const virtual of position) {
-    const slot = virtual % slots;
-    const start = ((virtual - slot) / slots) * period;
-    for (const offset of folds) {
-      const at = start + ((slot + offset) % period);
-      if (taken[at] === 1) return false;
-      taken[at] = 1;
-    }
-  }
-  return true;
-}
-
-/** 0, step, 2 step, … below `end`; only 0 where the step is not below it. */
-function multiples(step: number, end: number): number[] {
-  return Array.from({ length: Math.max(1, end / step) }, (_, i) => i * step);
 }
 
 function layoutStrides({ position }: Pick<Layout, "position">, shape: Layout["shape"]): number[] {

@@ -151,6 +151,9 @@ describe("hitting sets", () => {
     expect(coverDifferences(new Uint8Array(256).fill(1), serving, 256)).toHaveLength(16);
     expect(coverDifferences(new Uint8Array(256).fill(1), serving, 15)).toBeUndefined();
     expect(coverDifferences(new Uint8Array(256), serving, 15)).toHaveLength(0);
+    const scattered = (): Uint8Array => new Uint8Array(256).map((_, u) => (u % 100 === 0 ? 1 : 0));
+    expect(coverDifferences(scattered(), serving, 3)).toHaveLength(3);
+    expect(coverDifferences(scattered(), serving, 2)).toBeUndefined();
   });
 });
 
