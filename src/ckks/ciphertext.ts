@@ -10,6 +10,7 @@ export interface CkksCiphertext extends Ciphertext {
 
 /** P times a ciphertext, over the primes of its level and the special ones: the result of a rotation before its division by P. */
 export interface RaisedCiphertext {
+  readonly raised: true;
   readonly components: readonly [Polynomial<"ntt">, Polynomial<"ntt">];
   readonly level: number;
   readonly scale: number;

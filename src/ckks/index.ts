@@ -3,6 +3,7 @@ export * from "./ciphertext.ts";
 export * from "./encoder.ts";
 export * from "./encrypt.ts";
 export * from "./evaluator.ts";
+export type { RaisedEvaluator, RaisedTerm } from "./raised.ts";
 export * from "./scale.ts";
 export type { SlotVector } from "./slots.ts";
 export * from "./wire.ts";

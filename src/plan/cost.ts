@@ -49,23 +49,18 @@ function countKeyProduct(level: number, alpha: number): KernelCounts {
   return { ...none, products: 2 * Math.ceil(limbs / alpha) * (limbs + alpha) };
 }
 
-/** The division by P, on two polynomials. */
+/** The division of one polynomial by `dropped` primes, with `kept` limbs left. */
+function countDivide(kept: number, dropped: number): KernelCounts {
+  return { transforms: dropped + kept, products: 0, passes: kept * (1 + dropped) };
+}
+
+/** The division of one polynomial by P. */
 function countLower(level: number, alpha: number): KernelCounts {
-  const limbs = level + 1;
-  return { transforms: 2 * (limbs + alpha), products: 0, passes: 2 * limbs * (1 + alpha) };
+  return countDivide(level + 1, alpha);
 }
 
-function countKeySwitch(level: number, alpha: number): KernelCounts {
-  return plus(countDecompose(level, alpha), plus(countKeyProduct(level, alpha), countLower(level, alpha)));
-}
-
-function countRescale(level: number): KernelCounts {
-  return { transforms: 2 * (level + 1), products: 0, passes: 4 * level };
-}
-
-/** Passes of a rotation besides its key switch: two permutations and a sum. */
-function countPermute(level: number): KernelCounts {
-  return { ...none, passes: 3 * (level + 1) };
+function twice(counts: KernelCounts): KernelCounts {
+  return plus(counts, counts);
 }
 
 function microseconds(
@@ -96,7 +91,7 @@ export interface PlanCost {
   readonly keyBytes: number;
 }
 
-/** Counts a scheduled plan; rotations of the same node share one decomposition, as the encrypted interpreter does it. */
+/** Counts a scheduled plan as the encrypted interpreter runs it: shared decompositions, divisions put off (`hoisting.ts`). */
 export function estimateCost(
   plan: Plan,
   parameters: RlweParameters,
@@ -105,48 +100,59 @@ export function estimateCost(
   machine: MachineCosts = TYPESCRIPT_COSTS,
 ): PlanCost {
   const alpha = parameters.specialPrimes.length;
-  const decomposed = new Set<number>();
+  const { rotations: groups, raised } = planHoisting(plan);
+  /** Nodes whose plain form exists, made so or lowered for some use. */
+  const plain = new Set<number>();
   let counts = none;
   let rotations = 0;
   let weightedTerms = 0;
-  const { raisedSources, raisedSums } = planHoisting(plan);
+  const spend = (spent: KernelCounts): void => {
+    counts = plus(counts, spent);
+  };
+  const needPlain = (id: number): void => {
+    if (!plain.has(id)) spend(twice(countLower(levels[id], alpha)));
+    plain.add(id);
+  };
   for (const [id, node] of plan.nodes.entries()) {
     const level = levels[id];
+    const limbs = level + 1 + (raised[id] ? alpha : 0);
+    if (!raised[id]) plain.add(id);
     switch (node.op) {
       case "rotate":
         rotations++;
-        if (!decomposed.has(node.source)) counts = plus(counts, countDecompose(level, alpha));
-        decomposed.add(node.source);
-        counts = plus(counts, plus(countKeyProduct(level, alpha), countPermute(level)));
-        if (!raisedSources.has(node.source)) counts = plus(counts, countLower(level, alpha));
+        if (groups.get(node.source)?.[0] === id) {
+          if (!plain.has(node.source)) spend(countLower(level, alpha));
+          spend(countDecompose(level, alpha));
+        }
+        spend(plus(countKeyProduct(level, alpha), { ...none, passes: 3 * limbs }));
         break;
       case "relinearize":
-        counts = plus(counts, countKeySwitch(level, alpha));
+        needPlain(node.source);
+        spend(plus(countDecompose(level, alpha), plus(countKeyProduct(level, alpha), { ...none, passes: 4 * limbs })));
         break;
       case "weightedSum":
         weightedTerms += node.terms.length;
-        if (raisedSums.has(id)) counts = plus(counts, countLower(level, alpha));
-        counts = plus(counts, {
-          ...none,
-          products: 2 * (level + 1 + (raisedSums.has(id) ? alpha : 0)) * node.terms.length,
-        });
+        spend({ ...none, products: 2 * limbs * node.terms.length });
         break;
       case "square":
-        counts = plus(counts, { ...none, products: 4 * (level + 1) });
+        needPlain(node.source);
+        spend({ ...none, products: 4 * limbs });
         break;
       case "rescale":
-        counts = plus(counts, countRescale(levels[node.source]));
+        spend(twice(countDivide(level + 1, plain.has(node.source) ? 1 : alpha + 1)));
         break;
       case "add":
-        counts = plus(counts, { ...none, passes: 2 * (level + 1) });
+        spend({ ...none, passes: 2 * limbs });
         break;
       case "addPlain":
-        counts = plus(counts, { ...none, passes: level + 1 });
+        needPlain(node.source);
+        spend({ ...none, passes: limbs });
         break;
       case "input":
         break;
     }
   }
+  for (const output of plan.outputs) needPlain(output);
   const keyLevels = demand.rotations.map(({ level }) => level);
   if (demand.relinearization >= 0) keyLevels.push(demand.relinearization);
   return {
@@ -169,14 +175,21 @@ export function slotCosts(ringDegree: number, alpha: number, machine: MachineCos
     (rescales: number): number =>
       microseconds(counts(rescales + 1), ringDegree, machine);
   const decompose = price((level) => countDecompose(level, alpha));
-  const rotation = price((level) => plus(countKeySwitch(level, alpha), countPermute(level)));
+  const hoistedRotation = price((level) =>
+    plus(countKeyProduct(level, alpha), { ...none, passes: 3 * (level + 1 + alpha) }),
+  );
+  const rotation = (level: number): number =>
+    decompose(level) + hoistedRotation(level) + price((l) => countLower(l, alpha))(level);
   return {
     decompose,
-    hoistedRotation: price((level) => plus(countKeyProduct(level, alpha), countPermute(level + alpha))),
-    rotation: price((level) => plus(countKeySwitch(level, alpha), plus(countPermute(level), countLower(level, alpha)))),
+    hoistedRotation,
+    // A giant step or a fold: one of its halves is divided by P so that it can be decomposed.
+    rotation,
     diagonal: price((level) => ({ ...none, products: 2 * (level + 1 + alpha) })),
-    rescale: price(countRescale),
-    square: price((level) => plus(countKeySwitch(level, alpha), { ...none, products: 4 * (level + 1) })),
+    rescale: price((level) => twice(countDivide(level, alpha + 1))),
+    square: price((level) =>
+      plus(countDecompose(level, alpha), plus(countKeyProduct(level, alpha), { ...none, products: 4 * (level + 1) })),
+    ),
     // Making, sending and reading a key is paid once a session; a twentieth of a rotation keeps their number in check.
     key: (level) => rotation(level) / 20,
     // One more limb in everything above it, and bits that precision would rather have: about two rotations in a network of fifty.

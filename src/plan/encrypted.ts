@@ -30,7 +30,7 @@ export function prepareProgram(plan: Plan, schedule: Schedule, encoder: Encoder)
     const options = {
       scale: schedule.operandScales[id],
       level: schedule.levels[id],
-      raised: hoisting.raisedSums.has(id),
+      raised: hoisting.raised[id] === 1,
     };
     if (node.op === "weightedSum") return node.terms.map(({ weights }) => encoder.encode(weights, options));
     if (node.op === "addPlain") return [encoder.encode(node.values, options)];
@@ -56,21 +56,31 @@ export function runEncrypted(
   { onProgress, signal }: RunOptions = {},
 ): CkksCiphertext[] {
   const { nodes, layers, outputs } = plan;
-  const values: (CkksCiphertext | undefined)[] = new Array(nodes.length);
-  /** Raised rotations at their own node, raised sources at theirs. */
-  const raised: (RaisedCiphertext | undefined)[] = new Array(nodes.length);
+  const { raised } = evaluator;
+  /** By node, in the forms that were made or needed so far. */
+  const plainValues: (CkksCiphertext | undefined)[] = new Array(nodes.length);
+  const raisedValues: (RaisedCiphertext | undefined)[] = new Array(nodes.length);
   const rotated = new Set<NodeId>();
   const uses = countUses(plan);
-  const ciphertextOf = (id: NodeId): CkksCiphertext => values[id] as CkksCiphertext;
+
+  function plainOf(id: NodeId): CkksCiphertext {
+    plainValues[id] ??= raised.lower(raisedValues[id] as RaisedCiphertext);
+    return plainValues[id];
+  }
+
+  function raisedOf(id: NodeId): RaisedCiphertext {
+    raisedValues[id] ??= raised.raise(plainValues[id] as CkksCiphertext);
+    return raisedValues[id];
+  }
 
   function release(id: NodeId): void {
     uses[id]--;
     if (uses[id] > 0) return;
-    const value = values[id];
-    if (value && nodes[id].op !== "input") freeCiphertext(value);
-    for (const component of raised[id]?.components ?? []) component.block.free();
-    values[id] = undefined;
-    raised[id] = undefined;
+    const plain = plainValues[id];
+    if (plain && nodes[id].op !== "input") freeCiphertext(plain);
+    for (const component of raisedValues[id]?.components ?? []) component.block.free();
+    plainValues[id] = undefined;
+    raisedValues[id] = undefined;
   }
 
   /** Makes all rotations of a node at its first one. */
@@ -78,58 +88,67 @@ export function runEncrypted(
     if (rotated.has(source)) return;
     rotated.add(source);
     const group = hoisting.rotations.get(source) as readonly NodeId[];
+    const value = plainValues[source] ?? raisedOf(source);
     const steps = group.map((id) => stepsOf(plan, id));
-    if (hoisting.raisedSources.has(source)) {
-      const images = evaluator.rotateRaised(ciphertextOf(source), [0, ...steps]);
-      for (const [i, id] of [source, ...group].entries()) raised[id] = images[i];
-    } else {
-      for (const [i, image] of evaluator.rotateHoisted(ciphertextOf(source), steps).entries()) values[group[i]] = image;
-    }
+    for (const [i, image] of raised.rotate(value, steps).entries()) raisedValues[group[i]] = image;
   }
 
-  function weightedSum(id: NodeId, terms: readonly WeightedTerm[]): CkksCiphertext {
-    if (!hoisting.raisedSums.has(id)) {
-      return evaluator.weightedSum(
-        terms.map(({ source }, i) => ({ ciphertext: ciphertextOf(source), plaintext: plaintexts[id][i] })),
+  function weightedSum(id: NodeId, terms: readonly WeightedTerm[]): void {
+    if (hoisting.raised[id]) {
+      raisedValues[id] = raised.weightedSum(
+        terms.map(({ source }, i) => ({ ciphertext: raisedOf(source), plaintext: plaintexts[id][i] })),
+      );
+    } else {
+      plainValues[id] = evaluator.weightedSum(
+        terms.map(({ source }, i) => ({ ciphertext: plainOf(source), plaintext: plaintexts[id][i] })),
       );
     }
-    return evaluator.weightedSumRaised(
-      terms.map(({ source }, i) => ({ ciphertext: raised[source] as RaisedCiphertext, plaintext: plaintexts[id][i] })),
-    );
   }
 
-  for (const [id, node] of nodes.entries()) {
-    throwIfAborted(signal);
+  function evaluate(id: NodeId): void {
+    const node = nodes[id];
     switch (node.op) {
       case "input":
-        values[id] = inputs[node.index];
+        plainValues[id] = inputs[node.index];
         break;
       case "rotate":
         rotateAll(node.source);
         break;
       case "weightedSum":
-        values[id] = weightedSum(id, node.terms);
+        weightedSum(id, node.terms);
         break;
       case "add":
-        values[id] = evaluator.add(ciphertextOf(node.left), ciphertextOf(node.right));
+        if (hoisting.raised[id]) raisedValues[id] = raised.add(raisedOf(node.left), raisedOf(node.right));
+        else plainValues[id] = evaluator.add(plainOf(node.left), plainOf(node.right));
         break;
       case "addPlain":
-        values[id] = evaluator.addPlain(ciphertextOf(node.source), plaintexts[id][0]);
+        plainValues[id] = evaluator.addPlain(plainOf(node.source), plaintexts[id][0]);
         break;
       case "square":
-        values[id] = evaluator.multiply(ciphertextOf(node.source), ciphertextOf(node.source));
+        plainValues[id] = evaluator.multiply(plainOf(node.source), plainOf(node.source));
         break;
       case "relinearize":
-        values[id] = evaluator.relinearize(ciphertextOf(node.source));
+        raisedValues[id] = raised.relinearize(plainOf(node.source));
         break;
-      case "rescale":
-        values[id] = evaluator.rescale(ciphertextOf(node.source));
+      case "rescale": {
+        const plain = plainValues[node.source];
+        plainValues[id] = plain ? evaluator.rescale(plain) : raised.lowerAndRescale(raisedOf(node.source));
         break;
+      }
     }
+  }
+
+  for (const [id, node] of nodes.entries()) {
+    throwIfAborted(signal);
+    evaluate(id);
     for (const source of sourcesOf(node)) release(source);
     onProgress?.({ done: id + 1, total: nodes.length, layer: layers[id] });
   }
-  return outputs.map(ciphertextOf);
+  return outputs.map((id) => {
+    const result = plainOf(id);
+    for (const component of raisedValues[id]?.components ?? []) component.block.free();
+    return result;
+  });
 }
 
 function stepsOf({ nodes }: Plan, id: NodeId): number {

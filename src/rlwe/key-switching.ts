@@ -62,7 +62,7 @@ export function freeDecomposition({ digits }: Decomposition): void {
 }
 
 /** The two sums of products of digits with a key's halves, over `keyBasis(level)`: P times what the switch yields. */
-function multiplyByKey(
+export function multiplyByKey(
   context: RlweContext,
   { level, digits }: Decomposition,
   key: KeySwitchingKey,
@@ -95,7 +95,7 @@ export function switchKey(
 }
 
 /** round(a / P), freeing a. */
-export function lower(context: RlweContext, raised: Polynomial<"ntt">): Polynomial<"ntt"> {
+function lower(context: RlweContext, raised: Polynomial<"ntt">): Polynomial<"ntt"> {
   const lowered = divideRoundByLast(raised, context.alpha);
   raised.block.free();
   return lowered;

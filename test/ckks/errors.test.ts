@@ -103,7 +103,8 @@ describe("COMPONENT_COUNT", () => {
     ["multiply", () => evaluator.multiply(top, three)],
     ["rotate", () => evaluator.rotate(three, 1)],
     ["rotateHoisted", () => evaluator.rotateHoisted(three, [1])],
-    ["rotateRaised", () => evaluator.rotateRaised(three, [1])],
+    ["raised.rotate", () => evaluator.raised.rotate(three, [1])],
+    ["raised.raise", () => evaluator.raised.raise(three)],
     ["conjugate", () => evaluator.conjugate(three)],
     ["weightedSum", () => evaluator.weightedSum([{ ciphertext: three, plaintext: encode() }])],
   ])("%s takes two components", (operation, action) => {
@@ -125,7 +126,7 @@ describe("MISSING_KEY", () => {
   test.each([
     ["a rotation by 2 slots", () => evaluator.rotate(middle, 2)],
     ["a rotation by -1 slots", () => evaluator.rotateHoisted(middle, [1, -1])],
-    ["a rotation by 5 slots", () => evaluator.rotateRaised(middle, [0, 5])],
+    ["a rotation by 5 slots", () => evaluator.raised.rotate(middle, [0, 5])],
     ["conjugation", () => evaluator.conjugate(middle)],
     [
       "relinearization",
@@ -183,7 +184,9 @@ describe("FOREIGN_OBJECT", () => {
       dropLevel: () => evaluator.dropLevel(foreign, 0),
       rotate: () => evaluator.rotate(foreign, 1),
       rotateHoisted: () => evaluator.rotateHoisted(foreign, [1]),
-      rotateRaised: () => evaluator.rotateRaised(foreign, [1]),
+      "raised.rotate": () => evaluator.raised.rotate(foreign, [1]),
+      "raised.raise": () => evaluator.raised.raise(foreign),
+      "raised.relinearize": () => evaluator.raised.relinearize({ ...three, context: other }),
       conjugate: () => evaluator.conjugate(foreign),
     };
     for (const [operation, action] of Object.entries(actions)) {
@@ -217,15 +220,15 @@ describe("SCALE_OVERFLOW", () => {
   });
 });
 
-describe("weightedSumRaised", () => {
+describe("raised ciphertexts", () => {
   const keyless = createCkksEvaluator(context, { relinearization: undefined, galois: new Map() });
-  const raise = (ciphertext: typeof top) => keyless.rotateRaised(ciphertext, [0])[0]!;
+  const raise = (ciphertext: typeof top) => keyless.raised.raise(ciphertext);
   const raised = (options: { scale?: number; level?: number }) =>
     bench.encoder.encode([1], { scale: 2 ** 10, raised: true, ...options });
   const sum =
     (...terms: [ReturnType<typeof raise>, ReturnType<typeof raised>][]) =>
     () =>
-      evaluator.weightedSumRaised(terms.map(([ciphertext, plaintext]) => ({ ciphertext, plaintext })));
+      evaluator.raised.weightedSum(terms.map(([ciphertext, plaintext]) => ({ ciphertext, plaintext })));
 
   test("takes terms of one level, raised, and of one scale", () => {
     sum([raise(middle), raised({ level: 1 })])();
@@ -254,13 +257,26 @@ describe("weightedSumRaised", () => {
     const other = createParty({ data: [30, 28], special: [30] });
     const foreign = createBench(other);
     const theirs = createCkksEvaluator(other.context, { relinearization: undefined, galois: new Map() });
-    const ciphertext = theirs.rotateRaised(
-      foreign.encrypt(randomSlots(8, fromSeed(1)), { scale: SCALE }).ciphertext,
-      [0],
-    );
+    const ciphertext = theirs.raised.raise(foreign.encrypt(randomSlots(8, fromSeed(1)), { scale: SCALE }).ciphertext);
     const plaintext = foreign.encoder.encode([1], { scale: 2 ** 10, raised: true });
-    expectRefusal(sum([ciphertext[0]!, raised({ level: 1 })]), "FOREIGN_OBJECT", "ciphertext belongs", context.id);
+    expectRefusal(sum([ciphertext, raised({ level: 1 })]), "FOREIGN_OBJECT", "ciphertext belongs", context.id);
     expectRefusal(sum([raise(middle), plaintext]), "FOREIGN_OBJECT", "plaintext belongs", context.id);
+    const actions = {
+      "raised.add": () => evaluator.raised.add(raise(middle), ciphertext),
+      "raised.rotate": () => evaluator.raised.rotate(ciphertext, [1]),
+      "raised.lower": () => evaluator.raised.lower(ciphertext),
+      "raised.lowerAndRescale": () => evaluator.raised.lowerAndRescale(ciphertext),
+    };
+    for (const [operation, action] of Object.entries(actions)) {
+      expectRefusal(action, "FOREIGN_OBJECT", `${operation}: the ciphertext belongs`, context.id);
+    }
+  });
+
+  test("are added at one level and scale, and rescaled while a prime is left", () => {
+    expectRefusal(() => evaluator.raised.add(raise(top), raise(middle)), "LEVEL_MISMATCH", "levels 2 and 1");
+    const doubled = { ...raise(middle), scale: 2 * SCALE };
+    expectRefusal(() => evaluator.raised.add(raise(middle), doubled), "SCALE_MISMATCH", "2^26.00 and 2^27.00");
+    expectRefusal(() => evaluator.raised.lowerAndRescale(raise(bottom)), "LEVEL_EXHAUSTED", "level 0", "refresh");
   });
 });
 
@@ -272,7 +288,7 @@ describe("arguments", () => {
     [() => evaluator.dropLevel(middle, -1), "got -1"],
     [() => evaluator.dropLevel(middle, 0.5), "got 0.5"],
     [() => evaluator.weightedSum([]), "weightedSum needs at least one term"],
-    [() => evaluator.weightedSumRaised([]), "weightedSumRaised needs at least one term"],
+    [() => evaluator.raised.weightedSum([]), "raised.weightedSum needs at least one term"],
   ])("are checked: %s", (action, message) => {
     expect(action).toThrow(RangeError);
     expect(action).toThrow(message);

@@ -326,7 +326,7 @@ describe("operands", () => {
     evaluator.dropLevel(ciphertext, 0);
     evaluator.rotate(ciphertext, 1);
     evaluator.rotateHoisted(ciphertext, [1, 64]);
-    evaluator.rotateRaised(ciphertext, [0, 1]);
+    evaluator.raised.rotate(ciphertext, [0, 1]);
     evaluator.conjugate(ciphertext);
     expect(bench.decrypt(ciphertext)).toEqual(before);
     expect(bench.decrypt(product)).toEqual(squared);

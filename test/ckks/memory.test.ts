@@ -36,12 +36,22 @@ const operations: Record<string, () => readonly Pick<CkksCiphertext, "components
   dropLevel: () => [evaluator.dropLevel(ciphertext, 1)],
   rotate: () => [evaluator.rotate(ciphertext, 1), evaluator.rotate(ciphertext, 0)],
   rotateHoisted: () => evaluator.rotateHoisted(ciphertext, [0, 1, 2]),
-  rotateRaised: () => evaluator.rotateRaised(ciphertext, [0, 1, 2]),
-  weightedSumRaised: () => {
-    const terms = evaluator
-      .rotateRaised(ciphertext, [0, 1])
+  "raised.raise": () => [evaluator.raised.raise(ciphertext)],
+  "raised.rotate": () => evaluator.raised.rotate(ciphertext, [0, 1, 2]),
+  "raised.relinearize": () => [evaluator.raised.relinearize(product)],
+  "raised operations on raised ciphertexts": () => {
+    const { raised } = evaluator;
+    const source = raised.raise(ciphertext);
+    const images = raised.rotate(source, [0, 1]);
+    const results = [raised.add(source, source), raised.lower(source), raised.lowerAndRescale(source)];
+    for (const { components } of [source, ...images]) for (const { block } of components) block.free();
+    return results;
+  },
+  "raised.weightedSum": () => {
+    const terms = evaluator.raised
+      .rotate(ciphertext, [0, 1])
       .map((each) => ({ ciphertext: each, plaintext: raisedPlaintext }));
-    const sum = evaluator.weightedSumRaised(terms);
+    const sum = evaluator.raised.weightedSum(terms);
     for (const { components } of terms.map((term) => term.ciphertext)) for (const { block } of components) block.free();
     return [sum];
   },
@@ -92,7 +102,7 @@ describe("polynomial memory", () => {
     const { used } = heap.usage();
     expect(() => evaluator.rotate(ciphertext, 3)).toThrow(/not supplied/);
     expect(() => evaluator.rotateHoisted(ciphertext, [3])).toThrow(/not supplied/);
-    expect(() => evaluator.rotateRaised(ciphertext, [3])).toThrow(/not supplied/);
+    expect(() => evaluator.raised.rotate(ciphertext, [3])).toThrow(/not supplied/);
     expect(heap.usage().used).toBe(used);
   });
 

@@ -109,13 +109,12 @@ describe("raised rotations", () => {
   test.each([1, 0])("at level %i: the weighted sum is that of the plain shifts, with one division by P", (level) => {
     const scale = 2 ** 20;
     const ciphertext = evaluator.dropLevel(bench.encrypt(ramp.slots, { scale: 2 ** 8 }).ciphertext, level);
-    const raised = evaluator.rotateRaised(ciphertext, steps);
-    const result = evaluator.weightedSumRaised(
-      raised.map((each, i) => ({
-        ciphertext: each,
-        plaintext: bench.encode(weights[i]!, { scale, level, raised: true }),
-      })),
-    );
+    const raised = evaluator.raised.rotate(ciphertext, steps);
+    const terms = raised.map((each, i) => ({
+      ciphertext: each,
+      plaintext: bench.encode(weights[i]!, { scale, level, raised: true }),
+    }));
+    const result = evaluator.raised.lower(evaluator.raised.weightedSum(terms));
     expect(result).toMatchObject({ level, scale: 2 ** 28 });
     const fresh = bench.encrypt(ramp.slots, { scale: 2 ** 8 }).variance;
     const variance = new Float64Array(SLOTS).fill(bench.rescaling(2 ** 28));
@@ -136,12 +135,11 @@ describe("raised rotations", () => {
     const scale = 2 ** 20;
     const ciphertext = bench.encrypt(ramp.slots, { scale: SCALE }).ciphertext;
     const level = 1;
-    const together = evaluator.weightedSumRaised(
-      evaluator.rotateRaised(ciphertext, steps).map((each, i) => ({
-        ciphertext: each,
-        plaintext: bench.encode(weights[i]!, { scale, level, raised: true }),
-      })),
-    );
+    const terms = evaluator.raised.rotate(ciphertext, steps).map((each, i) => ({
+      ciphertext: each,
+      plaintext: bench.encode(weights[i]!, { scale, level, raised: true }),
+    }));
+    const together = evaluator.raised.lower(evaluator.raised.weightedSum(terms));
     const apart = evaluator.weightedSum(
       evaluator.rotateHoisted(ciphertext, steps).map((each, i) => ({
         ciphertext: each,
@@ -156,5 +154,39 @@ describe("raised rotations", () => {
       return square;
     };
     expect(error(bench.decrypt(together))).toBeLessThan(error(bench.decrypt(apart)));
+  });
+
+  const difference = (left: Slots, right: Slots): number =>
+    Math.max(
+      ...left.real.map((part, i) => Math.hypot(part - right.real[i]!, left.imaginary[i]! - right.imaginary[i]!)),
+    );
+
+  test("a raised source is turned as its plain form is, and sums of both are the sums of the plain ones", () => {
+    const ciphertext = bench.encrypt(ramp.slots, { scale: SCALE }).ciphertext;
+    const { raised } = evaluator;
+    const source = raised.raise(ciphertext);
+    const [kept, once] = raised.rotate(source, [0, 1]);
+    const [twice] = raised.rotate(once!, [1]);
+    const total = raised.lower(raised.add(raised.add(kept!, once!), twice!));
+    const wanted = [0, 1, 2].map((step) => turned(ramp.slots, step)).reduce(plus);
+    const plain = evaluator.rotateHoisted(ciphertext, [0, 1, 2]).reduce((l, r) => evaluator.add(l, r));
+    const size = Math.max(...wanted.real.map(Math.abs));
+    expect(difference(bench.decrypt(total), wanted) / size).toBeLessThan(1e-3);
+    expect(difference(bench.decrypt(total), bench.decrypt(plain)) / size).toBeLessThan(1e-3);
+  });
+
+  test("lowering and rescaling at once is lowering, then rescaling, up to one rounding", () => {
+    const { raised } = evaluator;
+    const square = evaluator.multiply(
+      bench.encrypt(ramp.slots, { scale: 2 ** 20 }).ciphertext,
+      bench.encrypt(ramp.slots, { scale: 2 ** 20 }).ciphertext,
+    );
+    const relinearized = raised.relinearize(square);
+    const fused = raised.lowerAndRescale(relinearized);
+    const apart = evaluator.rescale(evaluator.relinearize(square));
+    expect(fused).toMatchObject({ level: apart.level, scale: apart.scale });
+    // One rounding of both components, and one more of the other way: some 30 in each of 2s coefficients, with room for its tail.
+    const rounding = (16 * Math.sqrt(2) * 22 * Math.sqrt(SLOTS)) / fused.scale;
+    expect(difference(bench.decrypt(fused), bench.decrypt(apart))).toBeLessThan(rounding);
   });
 });

@@ -94,41 +94,35 @@ describe("encrypted", () => {
     }
   });
 
-  test("rotations used in sums alone stay raised; others do not", () => {
+  test("key switches and what sums them are raised; products, rescales and inputs are plain", () => {
     const { plan } = smallNetwork(3);
-    const { raisedSums, raisedSources } = planHoisting(plan);
-    for (const [id, node] of plan.nodes.entries()) {
-      // Babies turn the input or the square; giants turn sums and are added.
-      if (node.op === "rotate")
-        expect(raisedSources.has(node.source)).toBe(plan.nodes[node.source]!.op !== "weightedSum");
-      if (node.op === "weightedSum") expect(raisedSums.has(id)).toBe(true);
+    const { raised, rotations } = planHoisting(plan);
+    for (const [id, { op }] of plan.nodes.entries()) {
+      if (op === "rotate" || op === "relinearize") expect(raised[id]).toBe(1);
+      if (op === "input" || op === "square" || op === "rescale" || op === "addPlain") expect(raised[id]).toBe(0);
     }
+    const turned = plan.nodes.flatMap((node) => (node.op === "rotate" ? [node.source] : []));
+    expect(new Set(rotations.keys())).toEqual(new Set(turned));
   });
 
-  test("a sum that mixes raised and other terms is not raised", () => {
+  test("a sum is raised as soon as one of its terms is, and plain otherwise", () => {
     const weights = new Float64Array(4).fill(1);
     const nodes = [
       { op: "input", index: 0 },
-      { op: "input", index: 1 },
       { op: "rotate", source: 0, steps: 1 },
-      { op: "rotate", source: 0, steps: 2 },
       {
         op: "weightedSum",
         terms: [
-          { source: 2, weights },
+          { source: 0, weights },
           { source: 1, weights },
         ],
       },
-      {
-        op: "weightedSum",
-        terms: [
-          { source: 3, weights },
-          { source: 0, weights },
-        ],
-      },
+      { op: "weightedSum", terms: [{ source: 0, weights }] },
+      { op: "add", left: 2, right: 3 },
+      { op: "add", left: 3, right: 3 },
     ] as const;
     const plan = { ...smallNetwork(1).plan, nodes, outputs: [4, 5] };
-    expect(planHoisting(plan).raisedSums.size).toBe(0);
+    expect([...planHoisting(plan).raised]).toEqual([0, 1, 1, 0, 1, 0]);
   });
 
   test("progress counts every node once, in order, and an aborted signal stops the run", async () => {
