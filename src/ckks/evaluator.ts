@@ -7,7 +7,7 @@ import {
   addInPlace,
   addPolynomials,
   copyPolynomial,
-  divideRoundByLast,
+  divideEachRoundByLast,
   dotProduct,
   multiplyPolynomials,
   negatePolynomial,
@@ -149,7 +149,7 @@ export function createCkksEvaluator(context: RlweContext, keys: EvaluationKeys):
       requireOwn("rescale", c);
       requirePrimeLeft("rescale", c);
       const prime = ring.moduli[c.level].value;
-      const components = c.components.map((component) => divideRoundByLast(component, 1));
+      const components = divideEachRoundByLast(c.components, 1);
       return { context, components, level: c.level - 1, scale: c.scale / prime };
     },
     dropLevel(c, level) {

@@ -9,8 +9,9 @@ import {
   addInPlace,
   addPolynomials,
   copyPolynomial,
+  divideEachRoundByLast,
   divideRoundByLast,
-  dotProduct,
+  dotProducts,
   type Polynomial,
 } from "../math/index.ts";
 import {
@@ -96,7 +97,7 @@ export function createRaisedEvaluator(
   }
 
   const divide = ({ components }: RaisedCiphertext, count: number): Polynomial<"ntt">[] =>
-    components.map((component) => divideRoundByLast(component, count));
+    divideEachRoundByLast(components, count);
 
   return {
     raise(c) {
@@ -151,12 +152,12 @@ export function createRaisedEvaluator(
         requireSameScale("raised.weightedSum", scale, term.ciphertext.scale * term.plaintext.scale);
       }
       requireRoom("raised.weightedSum", scale, level);
-      const plaintexts = terms.map(({ plaintext }) => plaintext.polynomial);
-      const half = (i: 0 | 1): Polynomial<"ntt"> => {
-        const parts = terms.map(({ ciphertext }) => ciphertext.components[i]);
-        return dotProduct(parts[0].basis, parts, plaintexts);
-      };
-      return { raised: true, components: [half(0), half(1)], level, scale };
+      const rights = terms.map(({ plaintext }) => plaintext.polynomial);
+      const [c0, c1] = dotProducts(
+        first.ciphertext.components[0].basis,
+        ([0, 1] as const).map((i) => ({ lefts: terms.map(({ ciphertext }) => ciphertext.components[i]), rights })),
+      );
+      return { raised: true, components: [c0, c1], level, scale };
     },
     relinearize(c) {
       requireThreeComponents("raised.relinearize", c);

@@ -22,11 +22,22 @@ export function automorphismPermutation(ringDegree: number, element: number): In
   return permutation;
 }
 
-/** a(X^g), given its permutation. */
+/** a(X^g) for each of several polynomials over one basis, given the permutation of g. */
+export function applyAutomorphisms(
+  sources: readonly Polynomial<"ntt">[],
+  permutation: Int32Array,
+): Polynomial<"ntt">[] {
+  const [{ ring, basis }] = sources;
+  const images = sources.map(() => allocatePolynomial(ring, basis, "ntt"));
+  ring.parallel(sources.length * basis.length, (task) => {
+    const i = Math.floor(task / basis.length);
+    const k = task % basis.length;
+    ring.kernels.permute(limbOffset(images[i], k), limbOffset(sources[i], k), permutation);
+  });
+  return images;
+}
+
+/** {@link applyAutomorphisms} of one polynomial. */
 export function applyAutomorphism(source: Polynomial<"ntt">, permutation: Int32Array): Polynomial<"ntt"> {
-  const image = allocatePolynomial(source.ring, source.basis, "ntt");
-  for (let k = 0; k < source.basis.length; k++) {
-    source.ring.kernels.permute(limbOffset(image, k), limbOffset(source, k), permutation);
-  }
-  return image;
+  return applyAutomorphisms([source], permutation)[0];
 }

@@ -1,18 +1,23 @@
-/** Choosing kernels: WebAssembly SIMD where the engine has it, TypeScript everywhere else. */
+/** Choosing kernels and threads: WebAssembly SIMD where the engine has it, TypeScript everywhere else. */
 
+import { processors, startWorkers } from "#threads";
 import { createHeap, type Heap } from "./heap.ts";
-import type { Kernels } from "./kernels/kernels.ts";
 import { createTypescriptKernels } from "./kernels/typescript.ts";
+import type { ParallelFor, RingEngine } from "./ring.ts";
+import { createJobQueue, QUEUE_WORDS } from "./threads/job-queue.ts";
+import { createRecorder } from "./threads/recorder.ts";
 import { createWasmKernels, createWasmStorage, type WasmStorage } from "./wasm/backend.ts";
-import { supportsWasmKernels } from "./wasm/module.ts";
+import { instantiateKernels, supportsWasmKernels } from "./wasm/module.ts";
 
 /** Which kernels compute. They agree bit for bit. */
 export type Backend = "ts" | "wasm";
 
-/** A heap with the kernels that work on it. */
-export interface Engine {
-  readonly heap: Heap;
-  readonly kernels: Kernels;
+/** A heap with the kernels that work on it, and a way to run them side by side. */
+export interface Engine extends RingEngine {
+  /** Threads that take part in a parallel-for, the calling one included. */
+  readonly threads: number;
+  /** Stops the other threads. The engine must not be used any more. */
+  close(): Promise<void>;
 }
 
 export interface EngineOptions {
@@ -24,22 +29,79 @@ export interface EngineOptions {
   readonly initialBytes?: number | undefined;
 }
 
-/** @throws RangeError when "wasm" is asked for where WebAssembly SIMD is missing. */
+export interface ThreadedEngineOptions extends Omit<EngineOptions, "backend"> {
+  /** Threads, the calling one included; "auto" takes one for each processor, at most {@link MAX_AUTO_THREADS}. */
+  readonly threads: number | "auto";
+}
+
+/** A level has few limbs, so more threads than this find nothing to do. */
+const MAX_AUTO_THREADS = 8;
+const MAX_THREADS = 64;
+
+/** An engine of one thread. @throws RangeError when "wasm" is asked for where WebAssembly SIMD is missing. */
 export function createEngine({ backend, ...sizes }: EngineOptions = {}): Engine {
   if ((backend ?? (supportsWasmKernels() ? "wasm" : "ts")) === "ts") {
     const heap = createHeap(sizes);
-    return { heap, kernels: createTypescriptKernels(heap) };
+    return { heap, kernels: createTypescriptKernels(heap), ...SINGLE };
   }
   if (!supportsWasmKernels()) {
     throw new RangeError(
       'backend "wasm" needs WebAssembly with SIMD, which this engine lacks; use "ts" or leave it out',
     );
   }
+  const { heap, storage } = createWasmHeap(sizes, false);
+  const argumentsOffset = heap.allocatePermanent(SINGLE_ARGUMENT_WORDS);
+  const calls = { exports: instantiateKernels(storage.memory), takeArguments: () => argumentsOffset };
+  return { heap, kernels: createWasmKernels(heap, storage, calls), ...SINGLE };
+}
+
+/**
+ * An engine of several threads on one shared heap. Where no thread can be started (no Worker, no shared memory, no SIMD) it is one of a
+ * single thread: chosen by the import condition of `#threads`, never by trying.
+ *
+ * @throws RangeError for a number of threads that is not an integer from 1 to 64.
+ */
+export async function createThreadedEngine({ threads, ...sizes }: ThreadedEngineOptions): Promise<Engine> {
+  if (threads !== "auto" && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)) {
+    throw new RangeError(`threads must be an integer from 1 to ${MAX_THREADS} or "auto", got ${threads}`);
+  }
+  const count = threads === "auto" ? Math.min(processors(), MAX_AUTO_THREADS) : threads;
+  const possible = typeof SharedArrayBuffer === "function" && supportsWasmKernels();
+  if (count === 1 || !startWorkers || !possible) return createEngine(sizes);
+  const { heap, storage } = createWasmHeap(sizes, true);
+  const { memory } = storage;
+  const wasm = instantiateKernels(memory);
+  const queueOffset = heap.allocatePermanent(QUEUE_WORDS);
+  const argumentsOffset = heap.allocatePermanent(THREADED_ARGUMENT_WORDS);
+  const workers = await startWorkers(count - 1, { memory, queueOffset });
+  const queue = createJobQueue(heap.words, queueOffset, wasm);
+  const recorder = createRecorder(queue, wasm, argumentsOffset, THREADED_ARGUMENT_WORDS);
+  return {
+    heap,
+    kernels: createWasmKernels(heap, storage, recorder),
+    parallel: recorder.parallel,
+    threads: count,
+    close: () => workers.stop(),
+  };
+}
+
+/** Room for one call's arguments, and for those of a batch of tasks. */
+const SINGLE_ARGUMENT_WORDS = 4096;
+const THREADED_ARGUMENT_WORDS = 65_536;
+
+/** One task after the other, on the calling thread. */
+const inOrder: ParallelFor = (count, task) => {
+  for (let index = 0; index < count; index++) task(index);
+};
+
+const SINGLE = { parallel: inOrder, threads: 1, close: async (): Promise<void> => {} };
+
+function createWasmHeap(sizes: Omit<EngineOptions, "backend">, shared: boolean): { heap: Heap; storage: WasmStorage } {
   let storage: WasmStorage | undefined;
   const createStorage = (initialBytes: number): WasmStorage => {
-    storage = createWasmStorage(initialBytes);
+    storage = createWasmStorage(initialBytes, shared);
     return storage;
   };
   const heap = createHeap({ ...sizes, createStorage });
-  return { heap, kernels: createWasmKernels(heap, storage as unknown as WasmStorage) };
+  return { heap, storage: storage as unknown as WasmStorage };
 }

@@ -56,13 +56,13 @@ export function fromSigned(ring: Ring, basis: Basis, values: Int32Array): Polyno
 
 /** Transforms in place and returns the same memory as an NTT polynomial; the argument must not be used any more. */
 export function toNtt({ ring, basis, block }: Polynomial<"coefficient">): Polynomial<"ntt"> {
-  for (const [k, index] of basis.entries()) ring.kernels.forwardNtt(block.offset + k * ring.degree, ring.tables[index]);
+  ring.parallel(basis.length, (k) => ring.kernels.forwardNtt(block.offset + k * ring.degree, ring.tables[basis[k]]));
   return { domain: "ntt", ring, basis, block };
 }
 
 /** Transforms back in place and returns the same memory; the argument must not be used any more. */
 export function toCoefficients({ ring, basis, block }: Polynomial<"ntt">): Polynomial<"coefficient"> {
-  for (const [k, index] of basis.entries()) ring.kernels.inverseNtt(block.offset + k * ring.degree, ring.tables[index]);
+  ring.parallel(basis.length, (k) => ring.kernels.inverseNtt(block.offset + k * ring.degree, ring.tables[basis[k]]));
   return { domain: "coefficient", ring, basis, block };
 }
 
@@ -136,33 +136,59 @@ export function multiplyScalarsInPlace(target: Polynomial, scalars: readonly num
   }
 }
 
+/** Two lists of polynomials to be multiplied pair by pair and summed. */
+export interface Pairs {
+  readonly lefts: readonly Polynomial<"ntt">[];
+  readonly rights: readonly Polynomial<"ntt">[];
+}
+
 /**
- * Sum over i of lefts[i] * rights[i], reduced once for every {@link MAX_DOT_PRODUCT_TERMS} products. The bases of all factors must begin with
- * `basis`, unless `rightLimbs` says which limb of a right factor belongs to limb k.
+ * Sum over i of lefts[i] * rights[i], for each of several lists of pairs of the same length, reduced once for every
+ * {@link MAX_DOT_PRODUCT_TERMS} products. The bases of all factors must begin with `basis`, unless `rightLimbs` says which limb of a right
+ * factor belongs to limb k.
  */
+export function dotProducts(
+  basis: Basis,
+  lists: readonly Pairs[],
+  rightLimbs: (k: number) => number = (k) => k,
+): Polynomial<"ntt">[] {
+  const { ring } = lists[0].lefts[0];
+  const results = lists.map(() => allocatePolynomial(ring, basis, "ntt"));
+  ring.parallel(lists.length * basis.length, (task) => {
+    const list = Math.floor(task / basis.length);
+    const k = task % basis.length;
+    const { lefts, rights } = lists[list];
+    const count = Math.min(lefts.length, MAX_DOT_PRODUCT_TERMS);
+    const leftOffsets = new Array<number>(count);
+    const rightOffsets = new Array<number>(count);
+    for (let i = 0; i < count; i++) {
+      leftOffsets[i] = limbOffset(lefts[i], k);
+      rightOffsets[i] = limbOffset(rights[i], rightLimbs(k));
+    }
+    const modulus = ring.moduli[basis[k]];
+    ring.kernels.dotProduct(limbOffset(results[list], k), leftOffsets, rightOffsets, ring.degree, modulus);
+  });
+  if (lists[0].lefts.length > MAX_DOT_PRODUCT_TERMS) {
+    const rests = lists.map(({ lefts, rights }) => ({
+      lefts: lefts.slice(MAX_DOT_PRODUCT_TERMS),
+      rights: rights.slice(MAX_DOT_PRODUCT_TERMS),
+    }));
+    for (const [i, rest] of dotProducts(basis, rests, rightLimbs).entries()) {
+      addInPlace(results[i], rest);
+      rest.block.free();
+    }
+  }
+  return results;
+}
+
+/** {@link dotProducts} of one list of pairs. */
 export function dotProduct(
   basis: Basis,
   lefts: readonly Polynomial<"ntt">[],
   rights: readonly Polynomial<"ntt">[],
-  rightLimbs: (k: number) => number = (k) => k,
+  rightLimbs?: (k: number) => number,
 ): Polynomial<"ntt"> {
-  const { ring } = lefts[0];
-  const out = allocatePolynomial(ring, basis, "ntt");
-  const leftOffsets = new Array<number>(Math.min(lefts.length, MAX_DOT_PRODUCT_TERMS));
-  const rightOffsets = new Array<number>(leftOffsets.length);
-  for (const [k, index] of basis.entries()) {
-    for (let i = 0; i < leftOffsets.length; i++) {
-      leftOffsets[i] = limbOffset(lefts[i], k);
-      rightOffsets[i] = limbOffset(rights[i], rightLimbs(k));
-    }
-    ring.kernels.dotProduct(limbOffset(out, k), leftOffsets, rightOffsets, ring.degree, ring.moduli[index]);
-  }
-  if (lefts.length > MAX_DOT_PRODUCT_TERMS) {
-    const rest = dotProduct(basis, lefts.slice(MAX_DOT_PRODUCT_TERMS), rights.slice(MAX_DOT_PRODUCT_TERMS), rightLimbs);
-    addInPlace(out, rest);
-    rest.block.free();
-  }
-  return out;
+  return dotProducts(basis, [{ lefts, rights }], rightLimbs)[0];
 }
 
 /** The residues of limb k, copied out of the heap. */

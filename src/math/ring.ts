@@ -9,6 +9,12 @@ import { isPrime } from "./primes.ts";
 /** A list of indices into `Ring.moduli`: the primes that a polynomial has limbs for. */
 export type Basis = readonly number[];
 
+/**
+ * Runs tasks 0 … count - 1, perhaps on several threads, and returns when all are done. A task may do nothing with the heap but call kernels,
+ * which then happen in order within the task and in any order among tasks; tasks must not write what others read or write.
+ */
+export type ParallelFor = (count: number, task: (index: number) => void) => void;
+
 export interface Ring {
   /** N. */
   readonly degree: number;
@@ -16,6 +22,7 @@ export interface Ring {
   readonly tables: readonly NttTable[];
   readonly heap: Heap;
   readonly kernels: Kernels;
+  readonly parallel: ParallelFor;
   /** Constants for lifting centred values from a basis to one prime; computed once and kept. */
   conversion(source: Basis, target: number): SourceConversion;
 }
@@ -28,6 +35,13 @@ export interface SourceConversion extends BasisConversion {
   readonly inverseProduct: number;
 }
 
+/** What a ring computes with. */
+export interface RingEngine {
+  readonly heap: Heap;
+  readonly kernels: Kernels;
+  readonly parallel: ParallelFor;
+}
+
 /**
  * Makes a ring.
  *
@@ -35,7 +49,7 @@ export interface SourceConversion extends BasisConversion {
  * @param primes Different primes, each 1 modulo 2N.
  * @throws RangeError for another degree or unsuitable primes.
  */
-export function createRing(degree: number, primes: readonly number[], heap: Heap, kernels: Kernels): Ring {
+export function createRing(degree: number, primes: readonly number[], engine: RingEngine): Ring {
   if (!Number.isInteger(Math.log2(degree)) || degree < 2 ** 10 || degree > 2 ** 16) {
     throw new RangeError(`the ring degree must be a power of two from 1024 to 65536, got ${degree}`);
   }
@@ -49,8 +63,7 @@ export function createRing(degree: number, primes: readonly number[], heap: Heap
     degree,
     moduli,
     tables,
-    heap,
-    kernels,
+    ...engine,
     conversion(source, target) {
       const name = `${source.join(",")}>${target}`;
       let found = conversions.get(name);

@@ -9,16 +9,15 @@
 import {
   addInPlace,
   allocatePolynomial,
-  applyAutomorphism,
+  applyAutomorphisms,
   copyPolynomial,
-  divideRoundByLast,
-  dotProduct,
+  divideEachRoundByLast,
+  dotProducts,
   liftLimb,
   limbOffset,
   multiplyMod,
   type Polynomial,
-  scaleForConversion,
-  toCoefficients,
+  scaleLimbForConversion,
   zeroPolynomial,
 } from "../math/index.ts";
 import type { KeySwitchingKey } from "./keys.ts";
@@ -33,24 +32,31 @@ export interface Decomposition {
 /** Cuts a polynomial over `dataBasis(level)` into digits. The lifts are centred. */
 export function decompose(context: RlweContext, polynomial: Polynomial<"ntt">): Decomposition {
   const { ring } = context;
+  const { kernels, degree, parallel } = ring;
   const level = polynomial.basis.length - 1;
-  const coefficients = toCoefficients(copyPolynomial(polynomial));
-  const digits = context.digits(level).map((primes) => {
-    const digit = allocatePolynomial(ring, context.keyBasis(level), "ntt");
-    const scaled = primes.map((index) => limbOffset(coefficients, index));
-    scaleForConversion(ring, scaled, primes);
-    for (const [k, target] of digit.basis.entries()) {
-      const limb = limbOffset(digit, k);
-      if (primes.includes(target)) {
-        // Modulo its own primes a digit is the polynomial itself, whose NTT values are at hand.
-        const own = limbOffset(polynomial, target);
-        ring.heap.words.copyWithin(limb, own, own + ring.degree);
-      } else {
-        liftLimb(ring, scaled, primes, target, limb);
-        ring.kernels.forwardNtt(limb, ring.tables[target]);
-      }
-    }
-    return digit;
+  const basis = context.keyBasis(level);
+  const primes = context.digits(level);
+  const coefficients = copyPolynomial(polynomial);
+  parallel(level + 1, (index) => {
+    const limb = limbOffset(coefficients, index);
+    kernels.inverseNtt(limb, ring.tables[index]);
+    const own = primes[Math.floor(index / context.alpha)];
+    scaleLimbForConversion(ring, limb, own, index % context.alpha);
+  });
+  const digits = primes.map(() => allocatePolynomial(ring, basis, "ntt"));
+  const scaled = primes.map((own) => own.map((index) => limbOffset(coefficients, index)));
+  for (const [d, own] of primes.entries()) {
+    // Modulo its own primes a digit is the polynomial itself, whose NTT values are at hand; they stand together.
+    const from = limbOffset(polynomial, own[0]);
+    ring.heap.words.copyWithin(limbOffset(digits[d], own[0]), from, from + own.length * degree);
+  }
+  parallel(digits.length * basis.length, (task) => {
+    const d = Math.floor(task / basis.length);
+    const k = task % basis.length;
+    if (primes[d].includes(basis[k])) return;
+    const limb = limbOffset(digits[d], k);
+    liftLimb(ring, scaled[d], primes[d], basis[k], limb);
+    kernels.forwardNtt(limb, ring.tables[basis[k]]);
   });
   coefficients.block.free();
   return { level, digits };
@@ -71,14 +77,12 @@ export function multiplyByKey(
   // The special primes' limbs stand behind those of the key's own level.
   const keyLimb = (k: number): number => (k <= level ? k : k + key.level - level);
   const parts = key.digits.slice(0, digits.length);
-  const half = (side: "b" | "a"): Polynomial<"ntt"> =>
-    dotProduct(
-      basis,
-      digits,
-      parts.map((part) => part[side]),
-      keyLimb,
-    );
-  return [half("b"), half("a")];
+  const [b, a] = dotProducts(
+    basis,
+    (["b", "a"] as const).map((side) => ({ lefts: digits, rights: parts.map((part) => part[side]) })),
+    keyLimb,
+  );
+  return [b, a];
 }
 
 /**
@@ -90,15 +94,10 @@ export function switchKey(
   decomposed: Decomposition,
   key: KeySwitchingKey,
 ): [Polynomial<"ntt">, Polynomial<"ntt">] {
-  const [b, a] = multiplyByKey(context, decomposed, key);
-  return [lower(context, b), lower(context, a)];
-}
-
-/** round(a / P), freeing a. */
-function lower(context: RlweContext, raised: Polynomial<"ntt">): Polynomial<"ntt"> {
-  const lowered = divideRoundByLast(raised, context.alpha);
-  raised.block.free();
-  return lowered;
+  const raised = multiplyByKey(context, decomposed, key);
+  const [u0, u1] = divideEachRoundByLast(raised, context.alpha);
+  for (const { block } of raised) block.free();
+  return [u0, u1];
 }
 
 /** P * a over `keyBasis(level)`: the special primes' limbs are zero. */
@@ -158,11 +157,8 @@ function permuteBoth(
   element: number,
 ): [Polynomial<"ntt">, Polynomial<"ntt">] {
   const permutation = context.permutation(element);
-  const image: [Polynomial<"ntt">, Polynomial<"ntt">] = [
-    applyAutomorphism(u0, permutation),
-    applyAutomorphism(u1, permutation),
-  ];
+  const [image0, image1] = applyAutomorphisms([u0, u1], permutation);
   u0.block.free();
   u1.block.free();
-  return image;
+  return [image0, image1];
 }

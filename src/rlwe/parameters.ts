@@ -64,8 +64,7 @@ export function createRlweContext(parameters: RlweParameters, options: ContextOp
     if (!isPrime(prime)) throw new RangeError(`dataPrimes and specialPrimes must hold primes, got ${prime}`);
   }
   if (security !== "insecure") requireSecure(ringDegree, primes, security);
-  const { heap, kernels } = options.engine ?? createEngine(options);
-  const ring = createRing(ringDegree, primes, heap, kernels);
+  const ring = createRing(ringDegree, primes, options.engine ?? createEngine(options));
 
   const maxLevel = dataPrimes.length - 1;
   const alpha = specialPrimes.length;

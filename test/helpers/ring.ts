@@ -5,9 +5,8 @@ import {
   allocatePolynomial,
   type Basis,
   copyPolynomial,
-  createHeap,
+  createEngine,
   createRing,
-  createTypescriptKernels,
   findNttPrimes,
   type Polynomial,
   type Ring,
@@ -19,8 +18,7 @@ import {
 
 /** A ring with the largest primes of the given bit lengths and a heap of its own. */
 export function createTestRing(degree: number, bits: readonly number[]): Ring {
-  const heap = createHeap();
-  return createRing(degree, findNttPrimes(degree, bits), heap, createTypescriptKernels(heap));
+  return createRing(degree, findNttPrimes(degree, bits), createEngine({ backend: "ts" }));
 }
 
 /** The primes of a basis. */

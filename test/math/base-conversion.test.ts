@@ -15,7 +15,7 @@ import {
   type Ring,
   readLimb,
   sampleTernary,
-  scaleForConversion,
+  scaleLimbForConversion,
   subtractInPlace,
   toNtt,
 } from "../../src/math/index.ts";
@@ -58,7 +58,7 @@ describe("divideRoundByLast equals BigInt", () => {
   });
 });
 
-describe("liftLimb after scaleForConversion", () => {
+describe("liftLimb after scaleLimbForConversion", () => {
   const ring = createTestRing(1024, [30, 30, 27, 30, 20]);
 
   test.each<[Basis, number]>([
@@ -70,7 +70,7 @@ describe("liftLimb after scaleForConversion", () => {
     const coefficients = randomBigints(ring.degree, product, seededRandom(40));
     const polynomial = fromBigints(ring, source, coefficients);
     const offsets = source.map((_, k) => limbOffset(polynomial, k));
-    scaleForConversion(ring, offsets, source);
+    for (const [j, offset] of offsets.entries()) scaleLimbForConversion(ring, offset, source, j);
     const out = fromBigints(ring, [target], coefficients);
     liftLimb(ring, offsets, source, target, limbOffset(out, 0));
     const [q] = primesOf(ring, [target]);

@@ -45,8 +45,10 @@ const FIELDS = [3, 5, 12_289, 786_433, findNttPrimes(2 ** 16, [30])[0], largestP
 export function describeKernels(backend: Backend): void {
   /** A heap with kernels on it. Blocks live to the end of a test, since finalizers only run between tests. */
   function setUp() {
-    const { heap, kernels } = createEngine({ backend, initialBytes: 2 ** 18 });
+    const engine = createEngine({ backend, initialBytes: 2 ** 18 });
+    const { heap, kernels } = engine;
     return {
+      engine,
       heap,
       kernels,
       put(values: ArrayLike<number>): number {
@@ -326,8 +328,8 @@ export function describeKernels(backend: Backend): void {
       ["mixed", [22, 30, 27], [30, 20]],
       ["eight", [30, 30, 30, 30, 30, 30, 30, 30], [30, 20]],
     ])("convertBasis from %s source primes takes the centred representative", (_, sourceBits, targetBits) => {
-      const { heap, kernels, put, get } = setUp();
-      const ring = createRing(1024, findNttPrimes(1024, [...sourceBits, ...targetBits]), heap, kernels);
+      const { engine, kernels, put, get } = setUp();
+      const ring = createRing(1024, findNttPrimes(1024, [...sourceBits, ...targetBits]), engine);
       const source = sourceBits.map((_, j) => j);
       const primes = source.map((j) => BigInt(ring.moduli[j].value));
       const product = primes.reduce((left, right) => left * right, 1n);

@@ -1,15 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { invert, mod } from "../../src/math/bigint-ntt.ts";
-import { createHeap, createRing, createTypescriptKernels, findNttPrimes } from "../../src/math/index.ts";
+import { createEngine, createRing, findNttPrimes } from "../../src/math/index.ts";
 import { createTestRing, primesOf, productOf } from "../helpers/ring.ts";
 
-const heap = createHeap({ initialBytes: 2 ** 16 });
-const kernels = createTypescriptKernels(heap);
+const engine = createEngine({ backend: "ts", initialBytes: 2 ** 16 });
 
 describe("createRing", () => {
   test.each([0, 1, 512, 1000, 1025, 2 ** 17, -1024, 1024.5, Number.NaN])("refuses the degree %d", (degree) => {
-    expect(() => createRing(degree, [12_289], heap, kernels)).toThrow(RangeError);
-    expect(() => createRing(degree, [12_289], heap, kernels)).toThrow(`got ${degree}`);
+    expect(() => createRing(degree, [12_289], engine)).toThrow(RangeError);
+    expect(() => createRing(degree, [12_289], engine)).toThrow(`got ${degree}`);
   });
 
   test.each([
@@ -20,13 +19,13 @@ describe("createRing", () => {
     ["a prime past the ceiling", [2 ** 30 - 35], String(2 ** 30 - 35)],
     ["what is no number", [Number.NaN], "NaN"],
   ])("refuses %s", (_, primes, named) => {
-    expect(() => createRing(1024, primes, heap, kernels)).toThrow(RangeError);
-    expect(() => createRing(1024, primes, heap, kernels)).toThrow(named);
+    expect(() => createRing(1024, primes, engine)).toThrow(RangeError);
+    expect(() => createRing(1024, primes, engine)).toThrow(named);
   });
 
   test.each([10, 16])("takes N = 2^%i", (log) => {
     const primes = findNttPrimes(2 ** log, [30, 24]);
-    const ring = createRing(2 ** log, primes, heap, kernels);
+    const ring = createRing(2 ** log, primes, engine);
     expect(ring.moduli.map(({ value }) => value)).toEqual(primes);
     expect(ring.tables.map((table) => table.ringDegree)).toEqual([2 ** log, 2 ** log]);
   });

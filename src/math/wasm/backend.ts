@@ -1,28 +1,29 @@
 /** The WebAssembly SIMD backend: the kernels of `assembly/`, on the memory that the heap lives in. */
 
 import type { Heap, HeapStorage } from "../heap.ts";
-import { type BasisConversion, type Kernels, MAX_DOT_PRODUCT_TERMS } from "../kernels/kernels.ts";
+import type { BasisConversion, Kernels } from "../kernels/kernels.ts";
 import { setSigned } from "../kernels/pointwise.ts";
 import type { Modulus } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
-import { instantiateKernels, type WasmExports } from "./module.ts";
+import type { WasmExports } from "./module.ts";
 
 const WORD_BYTES = 4;
 const PAGE_BYTES = 65_536;
+const MAXIMUM_PAGES = 65_536;
 const TWO_32 = 2 ** 32;
 /** Words of a prime's constants block (`assembly/lanes.ts`). */
 const CONSTANT_WORDS = 4;
 const CONSTANTS_AT_ONCE = 256;
-/** Two addresses for each pair of a dot product; a conversion needs four words a source. */
-const ARGUMENT_WORDS = Math.max(2 * MAX_DOT_PRODUCT_TERMS, 4 * 256);
 
 /** A heap's words in WebAssembly memory. */
 export interface WasmStorage extends HeapStorage {
   readonly memory: WebAssembly.Memory;
 }
 
-export function createWasmStorage(initialBytes: number): WasmStorage {
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(initialBytes / PAGE_BYTES) });
+/** @param shared For threads: growth then keeps old views valid, and the whole 4 GiB of addresses are reserved at once. */
+export function createWasmStorage(initialBytes: number, shared: boolean): WasmStorage {
+  const initial = Math.ceil(initialBytes / PAGE_BYTES);
+  const memory = new WebAssembly.Memory(shared ? { initial, maximum: MAXIMUM_PAGES, shared } : { initial });
   let words = new Int32Array(memory.buffer);
   return {
     memory,
@@ -52,16 +53,22 @@ interface TableAddresses {
   readonly scaleQuotient: number;
 }
 
+/** How kernels are called: at once, or written down for other threads. */
+export interface WasmCalls {
+  readonly exports: WasmExports;
+  /** Word offset of room for as many words of arguments as one call reads from memory. */
+  takeArguments(words: number): number;
+}
+
 /**
  * Binds the kernels to a heap in WebAssembly memory. Tables, permutations and constants are copied into the heap when they are first
  * used, and stay there as long as the kernels.
  */
-export function createWasmKernels(heap: Heap, { memory }: WasmStorage): Kernels {
-  const wasm: WasmExports = instantiateKernels(memory);
+export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: WasmCalls): Kernels {
+  const { exports: wasm, takeArguments } = calls;
   const tables = new WeakMap<NttTable, TableAddresses>();
   const permutations = new WeakMap<Int32Array, number>();
   const constants = new WeakMap<Modulus, number>();
-  const argumentsOffset = heap.allocatePermanent(ARGUMENT_WORDS);
   let constantsOffset = 0;
   let constantsLeft = 0;
 
@@ -131,6 +138,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage): Kernels 
       wasm.liftSingle(out * WORD_BYTES, sources[0] * WORD_BYTES, count, half, shift, p, Math.floor(TWO_32 / p));
       return;
     }
+    const argumentsOffset = takeArguments(4 * sources.length);
     const view = new DataView(memory.buffer, argumentsOffset * WORD_BYTES);
     for (let j = 0; j < sources.length; j++) {
       view.setUint32(16 * j, sources[j] * WORD_BYTES, true);
@@ -148,6 +156,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage): Kernels 
     modulus: Modulus,
   ): void {
     const address = constantsOf(modulus);
+    const argumentsOffset = takeArguments(2 * lefts.length);
     const { words } = heap;
     for (let k = 0; k < lefts.length; k++) {
       words[argumentsOffset + 2 * k] = lefts[k] * WORD_BYTES;

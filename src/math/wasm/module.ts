@@ -1,6 +1,6 @@
 /** The compiled kernels, from the base64 that stands beside their source. */
 
-import { KERNELS_BASE64 } from "./kernels.gen.ts";
+import { KERNELS_BASE64, SHARED_KERNELS_BASE64 } from "./kernels.gen.ts";
 
 /** Functions of the module. Addresses are in bytes, counts in words; see `assembly/` for ranges. */
 export interface WasmExports {
@@ -41,20 +41,23 @@ export interface WasmExports {
   convertBasis(out: number, sources: number, terms: number, count: number, shift: number, constants: number): void;
 }
 
-let bytes: Uint8Array<ArrayBuffer> | undefined;
+const decode = (base64: string): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
-function moduleBytes(): Uint8Array<ArrayBuffer> {
-  bytes ??= Uint8Array.from(atob(KERNELS_BASE64), (character) => character.charCodeAt(0));
-  return bytes;
-}
+let supported: boolean | undefined;
 
 /** True where this engine runs the module: WebAssembly with SIMD, and permission to compile at run time. */
 export function supportsWasmKernels(): boolean {
-  return typeof WebAssembly === "object" && WebAssembly.validate(moduleBytes());
+  supported ??= typeof WebAssembly === "object" && WebAssembly.validate(decode(KERNELS_BASE64));
+  return supported;
 }
 
-/** Instantiates the kernels on a memory. The module is small enough to be compiled synchronously on any thread. */
+/**
+ * Instantiates the kernels on a memory, shared or not: two builds of one source. They are small enough to be compiled synchronously on any
+ * thread.
+ */
 export function instantiateKernels(memory: WebAssembly.Memory): WasmExports {
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(moduleBytes()), { env: { memory } });
-  return instance.exports as unknown as WasmExports;
+  const shared = typeof SharedArrayBuffer === "function" && memory.buffer instanceof SharedArrayBuffer;
+  const module = new WebAssembly.Module(decode(shared ? SHARED_KERNELS_BASE64 : KERNELS_BASE64));
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as WasmExports;
 }
