@@ -2,8 +2,7 @@
 
 import type { Heap, HeapStorage } from "../heap.ts";
 import { type BasisConversion, type Kernels, MAX_DOT_PRODUCT_TERMS } from "../kernels/kernels.ts";
-import { setSigned } from "../kernels/pointwise.ts";
-import type { Modulus } from "../modular.ts";
+import { MAX_PRIME_BITS, type Modulus } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
 import { instantiateKernels, type WasmExports } from "./module.ts";
 
@@ -13,8 +12,15 @@ const TWO_32 = 2 ** 32;
 /** Words of a prime's constants block (`assembly/lanes.ts`). */
 const CONSTANT_WORDS = 4;
 const CONSTANTS_AT_ONCE = 256;
-/** Two addresses for each pair of a dot product; a conversion needs four words a source. */
-const ARGUMENT_WORDS = Math.max(2 * MAX_DOT_PRODUCT_TERMS, 4 * 256);
+/** "expand 32-byte k" (RFC 8439, section 2.3): the first words of a ChaCha20 state. */
+const CHACHA_CONSTANTS = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574];
+/** Residues that are packed at a time, and what may be read beyond their 30 bits each (`assembly/packing.ts`). */
+const PACKED_AT_ONCE = 1024;
+const PACKED_WORDS = (PACKED_AT_ONCE * MAX_PRIME_BITS) / 32 + 2;
+/**
+ * Two addresses for each pair of a dot product; four words a source of a conversion; a ChaCha20 state and four blocks; packed residues.
+ */
+const ARGUMENT_WORDS = Math.max(2 * MAX_DOT_PRODUCT_TERMS, 4 * 256, 16 + 64, PACKED_WORDS);
 
 /** A heap's words in WebAssembly memory. */
 export interface WasmStorage extends HeapStorage {
@@ -156,6 +162,37 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage): Kernels 
     wasm.dotProduct(out * WORD_BYTES, argumentsOffset * WORD_BYTES, lefts.length, count, address);
   }
 
+  function sampleUniform(out: number, count: number, { value }: Modulus, seed: Uint8Array, nonce: Uint8Array): void {
+    const state = argumentsOffset * WORD_BYTES;
+    const bytes = new Uint8Array(memory.buffer, state);
+    heap.words.set(CHACHA_CONSTANTS, argumentsOffset);
+    bytes.set(seed, 16);
+    bytes.fill(0, 48, 52);
+    bytes.set(nonce, 52);
+    wasm.sampleUniform(out * WORD_BYTES, count, value, state);
+  }
+
+  function packBits(out: Uint8Array, limb: number, count: number, bits: number): void {
+    const stage = argumentsOffset * WORD_BYTES;
+    for (let start = 0; start < count; start += PACKED_AT_ONCE) {
+      const length = Math.min(PACKED_AT_ONCE, count - start);
+      wasm.packBits(stage, (limb + start) * WORD_BYTES, length, bits);
+      out.set(new Uint8Array(memory.buffer, stage, (length * bits) / 8), (start * bits) / 8);
+    }
+  }
+
+  function unpackBits(out: number, bytes: Uint8Array, count: number, bits: number): number {
+    const stage = argumentsOffset * WORD_BYTES;
+    const staged = new Uint8Array(memory.buffer, stage, PACKED_WORDS * WORD_BYTES);
+    let largest = 0;
+    for (let start = 0; start < count; start += PACKED_AT_ONCE) {
+      const length = Math.min(PACKED_AT_ONCE, count - start);
+      staged.set(bytes.subarray((start * bits) / 8, ((start + length) * bits) / 8));
+      largest = Math.max(largest, wasm.unpackBits((out + start) * WORD_BYTES, stage, length, bits));
+    }
+    return largest;
+  }
+
   return {
     backend: "wasm",
     forwardNtt(limb, table) {
@@ -197,6 +234,12 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage): Kernels 
     convertBasis,
     permute: (out, limb, permutation) =>
       wasm.permute(out * WORD_BYTES, limb * WORD_BYTES, permutationAddress(permutation), permutation.length),
-    setSigned: (out, values, modulus) => setSigned(heap.words, out, values, modulus),
+    setSigned(out, values, { value }) {
+      heap.words.set(values, out);
+      wasm.reduceSigned(out * WORD_BYTES, values.length, value);
+    },
+    sampleUniform,
+    packBits,
+    unpackBits,
   };
 }

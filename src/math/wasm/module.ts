@@ -27,6 +27,7 @@ export interface WasmExports {
     count: number,
     prime: number,
   ): void;
+  reduceSigned(limb: number, count: number, prime: number): void;
   permute(out: number, limb: number, permutation: number, count: number): void;
   dotProduct(out: number, pairs: number, terms: number, count: number, constants: number): void;
   liftSingle(
@@ -39,6 +40,9 @@ export interface WasmExports {
     unitQuotient: number,
   ): void;
   convertBasis(out: number, sources: number, terms: number, count: number, shift: number, constants: number): void;
+  sampleUniform(out: number, count: number, prime: number, state: number): void;
+  packBits(out: number, limb: number, count: number, bits: number): void;
+  unpackBits(out: number, from: number, count: number, bits: number): number;
 }
 
 let bytes: Uint8Array<ArrayBuffer> | undefined;

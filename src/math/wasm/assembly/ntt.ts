@@ -1,25 +1,7 @@
 // The number-theoretic transform, two layers a pass (Harvey, "Faster arithmetic for number-theoretic transforms", 2014).
-import { multiplyShoupLazy, reduceOnce } from "./lanes";
+import { high2, high4, low2, low4, multiplyShoupLazy, reduceOnce } from "./lanes";
 
 const VECTOR: usize = 16;
-
-/** Four consecutive words are the a, b, c, d of one block; four such blocks become one vector of each. */
-// @ts-expect-error: decorator
-function low2(x: v128, y: v128): v128 {
-  return v128.shuffle<i32>(x, y, 0, 4, 1, 5);
-}
-// @ts-expect-error: decorator
-function high2(x: v128, y: v128): v128 {
-  return v128.shuffle<i32>(x, y, 2, 6, 3, 7);
-}
-// @ts-expect-error: decorator
-function low4(x: v128, y: v128): v128 {
-  return v128.shuffle<i64>(x, y, 0, 2);
-}
-// @ts-expect-error: decorator
-function high4(x: v128, y: v128): v128 {
-  return v128.shuffle<i64>(x, y, 1, 3);
-}
 
 export function forwardNtt(limb: usize, roots: usize, quotients: usize, n: i32, prime: u32): void {
   const p = i32x4.splat(prime);
