@@ -4,6 +4,9 @@
  * Limbs are `count` consecutive words of one heap, given by their word offset. Unless a kernel says otherwise, inputs are
  * residues in [0, p) and outputs are residues in [0, p); outputs may be the same limb as an input, but not overlap it
  * partly. Backends must agree bit for bit. No kernel allocates heap memory.
+ *
+ * Where `count` is not a multiple of 16, a kernel may read and overwrite the words up to the next one; heap blocks, which are whole
+ * granules of 1024 words, have room for them.
  */
 
 import type { Modulus } from "../modular.ts";

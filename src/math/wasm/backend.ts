@@ -2,7 +2,7 @@
 
 import type { Heap, HeapStorage } from "../heap.ts";
 import { type BasisConversion, type Kernels, MAX_DOT_PRODUCT_TERMS } from "../kernels/kernels.ts";
-import { MAX_PRIME_BITS, type Modulus } from "../modular.ts";
+import { MAX_PRIME_BITS, type Modulus, multiplyMod } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
 import { instantiateKernels, type WasmExports } from "./module.ts";
 
@@ -56,6 +56,9 @@ interface TableAddresses {
   readonly inverseRoots: number;
   readonly inverseQuotients: number;
   readonly scaleQuotient: number;
+  /** The root of the last inverse layer, divided by N. */
+  readonly scaledRoot: number;
+  readonly scaledRootQuotient: number;
 }
 
 /**
@@ -87,6 +90,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage): Kernels 
       const { ringDegree, roots, inverseRoots, inverseDegree, modulus } = table;
       const quotients = (list: Int32Array): Int32Array => list.map((w) => shoupQuotient(w, modulus.value));
       const start = upload(roots, quotients(roots), inverseRoots, quotients(inverseRoots));
+      const scaledRoot = multiplyMod(inverseRoots[1], inverseDegree, modulus);
       const list = (i: number): number => start + i * ringDegree * WORD_BYTES;
       found = {
         roots: list(0),
@@ -94,6 +98,8 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage): Kernels 
         inverseRoots: list(2),
         inverseQuotients: list(3),
         scaleQuotient: shoupQuotient(inverseDegree, modulus.value),
+        scaledRoot,
+        scaledRootQuotient: shoupQuotient(scaledRoot, modulus.value),
       };
       tables.set(table, found);
     }
@@ -200,7 +206,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage): Kernels 
       wasm.forwardNtt(limb * WORD_BYTES, roots, quotients, table.ringDegree, table.modulus.value);
     },
     inverseNtt(limb, table) {
-      const { inverseRoots, inverseQuotients, scaleQuotient } = addressesOf(table);
+      const { inverseRoots, inverseQuotients, scaleQuotient, scaledRoot, scaledRootQuotient } = addressesOf(table);
       const { ringDegree, modulus, inverseDegree } = table;
       wasm.inverseNtt(
         limb * WORD_BYTES,
@@ -210,6 +216,8 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage): Kernels 
         modulus.value,
         inverseDegree,
         scaleQuotient,
+        scaledRoot,
+        scaledRootQuotient,
       );
     },
     add: (out, left, right, count, { value }) =>

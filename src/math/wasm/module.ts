@@ -13,6 +13,8 @@ export interface WasmExports {
     prime: number,
     scale: number,
     scaleQuotient: number,
+    scaledRoot: number,
+    scaledRootQuotient: number,
   ): void;
   add(out: number, left: number, right: number, count: number, prime: number): void;
   subtract(out: number, left: number, right: number, count: number, prime: number): void;
