@@ -2,16 +2,15 @@
 
 import { CrcnnError } from "../errors/index.ts";
 import {
-  allocatePolynomial,
-  invertMod,
+  type Basis,
+  fromSigned,
   limbOffset,
   type Modulus,
-  multiplyMod,
   type Polynomial,
-  readLimb,
+  type Ring,
   reduceInteger,
-  subtractMod,
   toNtt,
+  zeroPolynomial,
 } from "../math/index.ts";
 import type { RlweContext } from "../rlwe/index.ts";
 import { formatScale, requireScale } from "./scale.ts";
@@ -90,17 +89,11 @@ export function createEncoder(context: RlweContext): Encoder {
     { scale, level = maxLevel, raised = false }: EncodeOptions,
   ): Plaintext {
     const moduli = context.dataBasis(level).map((index) => ring.moduli[index]);
-    requireFitting(coefficients, scale, moduli);
+    const largest = largestMagnitude(coefficients);
+    requireFitting(largest, scale, moduli);
     const basis = raised ? context.keyBasis(level) : context.dataBasis(level);
-    const polynomial = allocatePolynomial(ring, basis, "coefficient");
-    const { words } = ring.heap;
-    for (const [k, index] of basis.entries()) {
-      const limb = limbOffset(polynomial, k);
-      words.fill(0, limb, limb + ring.degree);
-      for (let i = 0; i < coefficients.length; i++) {
-        words[limb + i * gap] = reduceInteger(coefficients[i], ring.moduli[index]);
-      }
-    }
+    const fits = basis.every((index) => largest < ring.moduli[index].value);
+    const polynomial = (fits ? fromSmall : fromLarge)(ring, basis, coefficients, gap);
     return { polynomial: toNtt(polynomial), level, scale };
   }
 
@@ -143,14 +136,41 @@ function repeat({ real, imaginary }: Exclude<SlotValues, ArrayLike<number>>, slo
   };
 }
 
-/** @throws RangeError for NaN or infinity, CrcnnError SCALE_OVERFLOW where a coefficient reaches half the modulus. */
-function requireFitting(coefficients: Float64Array, scale: number, moduli: readonly Modulus[]): void {
+/** @throws RangeError for NaN or infinity. */
+function largestMagnitude(coefficients: Float64Array): number {
   let largest = 0;
-  for (const coefficient of coefficients) {
-    if (!Number.isFinite(coefficient))
-      throw new RangeError(`values must be finite numbers, got one that becomes ${coefficient}`);
-    largest = Math.max(largest, Math.abs(coefficient));
+  for (let i = 0; i < coefficients.length; i++) {
+    const magnitude = Math.abs(coefficients[i]);
+    if (!(magnitude < Number.POSITIVE_INFINITY)) {
+      throw new RangeError(`values must be finite numbers, got one that becomes ${coefficients[i]}`);
+    }
+    if (magnitude > largest) largest = magnitude;
   }
+  return largest;
+}
+
+/** The polynomial with coefficients below every prime, `gap` apart. */
+function fromSmall(ring: Ring, basis: Basis, coefficients: Float64Array, gap: number): Polynomial<"coefficient"> {
+  const signed = new Int32Array(ring.degree);
+  for (let i = 0; i < coefficients.length; i++) signed[i * gap] = coefficients[i];
+  return fromSigned(ring, basis, signed);
+}
+
+/** The polynomial with coefficients of up to 2^84, `gap` apart. */
+function fromLarge(ring: Ring, basis: Basis, coefficients: Float64Array, gap: number): Polynomial<"coefficient"> {
+  const polynomial = zeroPolynomial(ring, basis, "coefficient");
+  const { words } = ring.heap;
+  for (const [k, index] of basis.entries()) {
+    const limb = limbOffset(polynomial, k);
+    for (let i = 0; i < coefficients.length; i++) {
+      words[limb + i * gap] = reduceInteger(coefficients[i], ring.moduli[index]);
+    }
+  }
+  return polynomial;
+}
+
+/** @throws CrcnnError SCALE_OVERFLOW where the largest coefficient reaches half the modulus. */
+function requireFitting(largest: number, scale: number, moduli: readonly Modulus[]): void {
   const modulus = moduli.reduce((product, { value }) => product * value, 1);
   const limit = Math.min(modulus, LARGEST_RANGE);
   if (2 * largest < limit) return;
@@ -164,35 +184,41 @@ function requireFitting(coefficients: Float64Array, scale: number, moduli: reado
 
 /**
  * Every `gap`-th coefficient as a double, centred: x in [-Q/2, Q/2). Mixed-radix digits (Garner) compare and sum without big integers:
- * x = d_0 + q_0 (d_1 + q_1 (d_2 + …)); negative numbers are summed from the digits of x - Q, so nothing cancels.
+ * x = d_0 + q_0 (d_1 + q_1 (d_2 + …)). With centred digits the sum is centred, too, and a digit is at most half of what the higher
+ * ones stand for, so nothing cancels.
  */
 function centredCoefficients(message: Polynomial<"coefficient">, gap: number): Float64Array {
-  const moduli = message.basis.map((index) => message.ring.moduli[index]);
-  const limbs = moduli.map((_, k) => readLimb(message, k));
-  const inverses = moduli.map((field, k) =>
-    moduli.slice(0, k).map(({ value }) => invertMod(value % field.value, field)),
-  );
-  const digits = new Array<number>(moduli.length).fill(0);
-  // Digits of (Q - 1) / 2, the largest number that counts as positive: Q is odd, so each is (q_k - 1) / 2.
-  const middle = moduli.map(({ value }) => (value - 1) / 2);
-  const out = new Float64Array(message.ring.degree / gap);
-  for (let i = 0; i < out.length; i++) {
-    for (const [k, field] of moduli.entries()) {
-      let digit = limbs[k][i * gap];
-      for (let j = 0; j < k; j++) {
-        digit = multiplyMod(subtractMod(digit, digits[j] % field.value, field), inverses[k][j], field);
-      }
-      digits[k] = digit;
+  const { ring, basis } = message;
+  const { heap, kernels, moduli } = ring;
+  const count = ring.degree / gap;
+  const scratch = heap.allocate((basis.length + 1) * count);
+  const digit = (k: number): number => scratch.offset + k * count;
+  const lifted = digit(basis.length);
+  for (const [k, index] of basis.entries()) {
+    // Read afresh: kernels may make the heap grow when they first meet a prime.
+    const { words } = heap;
+    const limb = limbOffset(message, k);
+    const start = digit(k);
+    for (let i = 0; i < count; i++) words[start + i] = words[limb + i * gap];
+    // x becomes (x - d_j) / q_j for each lower digit in turn.
+    for (let j = 0; j < k; j++) {
+      const conversion = ring.conversion([basis[j]], index);
+      kernels.convertBasis(lifted, [digit(j)], count, conversion);
+      kernels.subtractMultiplyScalar(start, start, lifted, conversion.inverseProduct, count, moduli[index]);
     }
-    let top = moduli.length - 1;
-    while (top > 0 && digits[top] === middle[top]) top--;
-    const negative = digits[top] > middle[top];
-    let value = 0;
-    for (let k = moduli.length - 1; k >= 0; k--) {
-      // For a negative x sum the digits of Q - 1 - x, the complements, and take -(that + 1).
-      value = value * moduli[k].value + (negative ? moduli[k].value - 1 - digits[k] : digits[k]);
-    }
-    out[i] = negative ? -(value + 1) : value;
   }
+  const out = new Float64Array(count);
+  const { words } = heap;
+  for (let k = basis.length - 1; k >= 0; k--) {
+    const { value: q } = moduli[basis[k]];
+    const half = (q - 1) / 2;
+    const start = digit(k);
+    for (let i = 0; i < count; i++) {
+      const residue = words[start + i];
+      // Half of all digits are negative: a branch would be guessed wrong as often as right.
+      out[i] = out[i] * q + (residue - (((half - residue) >> 31) & q));
+    }
+  }
+  scratch.free();
   return out;
 }

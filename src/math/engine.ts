@@ -6,7 +6,7 @@ import { createTypescriptKernels } from "./kernels/typescript.ts";
 import type { ParallelFor, RingEngine } from "./ring.ts";
 import { createJobQueue, QUEUE_WORDS } from "./threads/job-queue.ts";
 import { createRecorder } from "./threads/recorder.ts";
-import { createWasmKernels, createWasmStorage, type WasmStorage } from "./wasm/backend.ts";
+import { ARGUMENT_WORDS, createWasmKernels, createWasmStorage, type WasmStorage } from "./wasm/backend.ts";
 import { instantiateKernels, supportsWasmKernels } from "./wasm/module.ts";
 
 /** Which kernels compute. They agree bit for bit. */
@@ -50,7 +50,7 @@ export function createEngine({ backend, ...sizes }: EngineOptions = {}): Engine 
     );
   }
   const { heap, storage } = createWasmHeap(sizes, false);
-  const argumentsOffset = heap.allocatePermanent(SINGLE_ARGUMENT_WORDS);
+  const argumentsOffset = heap.allocatePermanent(ARGUMENT_WORDS);
   const calls = { exports: instantiateKernels(storage.memory), takeArguments: () => argumentsOffset };
   return { heap, kernels: createWasmKernels(heap, storage, calls), ...SINGLE };
 }
@@ -85,9 +85,8 @@ export async function createThreadedEngine({ threads, ...sizes }: ThreadedEngine
   };
 }
 
-/** Room for one call's arguments, and for those of a batch of tasks. */
-const SINGLE_ARGUMENT_WORDS = 4096;
-const THREADED_ARGUMENT_WORDS = 65_536;
+/** Room for the arguments of a batch of tasks. */
+const THREADED_ARGUMENT_WORDS: number = 64 * ARGUMENT_WORDS;
 
 /** One task after the other, on the calling thread. */
 const inOrder: ParallelFor = (count, task) => {

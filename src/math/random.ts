@@ -15,8 +15,10 @@ export const systemRandom: RandomSource = (bytes) => {
   }
 };
 
-/** Length in bytes of a seed. */
+/** Length in bytes of a seed: a ChaCha20 key. */
 export const SEED_BYTES = 32;
+/** Length in bytes of a nonce. */
+export const NONCE_BYTES = 12;
 
 /** A fresh 256-bit seed. */
 export function randomSeed(random: RandomSource): Uint8Array<ArrayBuffer> {

@@ -1,4 +1,7 @@
 import { describeKernels } from "./kernels.suite.ts";
+import { describeWireKernels } from "./wire-kernels.suite.ts";
 
-describeKernels("ts");
-describeKernels("wasm");
+for (const backend of ["ts", "wasm"] as const) {
+  describeKernels(backend);
+  describeWireKernels(backend);
+}

@@ -9,9 +9,9 @@ import {
   readLimb,
   sampleError,
   sampleTernary,
-  sampleUniform,
   TERNARY_VARIANCE,
 } from "../../src/math/index.ts";
+import { sampleUniform } from "../../src/math/kernels/uniform.ts";
 import { seededRandom } from "../helpers/random.ts";
 import { createTestRing } from "../helpers/ring.ts";
 import { chiSquare, mean, variance } from "../helpers/statistics.ts";
@@ -146,6 +146,14 @@ describe("expandUniform", () => {
     const streams = [0, 1, 256, 2 ** 32 - 1].flatMap((label) => [0, 1].map((index) => first(seed, label, index)));
     streams.push(first(new Uint8Array(32), 0, 0));
     expect(new Set(streams).size).toBe(9);
+  });
+
+  test("a seed of another length is refused, and no memory stays reserved", () => {
+    const { used } = ring.heap.usage();
+    for (const length of [0, 31, 33]) {
+      expect(() => expandUniform(ring, [0], new Uint8Array(length), 0)).toThrow(`a seed has 32 bytes, got ${length}`);
+    }
+    expect(ring.heap.usage().used).toBe(used);
   });
 
   test("the words of a known seed, which the wire format depends on", () => {

@@ -4,6 +4,9 @@
  * Limbs are `count` consecutive words of one heap, given by their word offset. Unless a kernel says otherwise, inputs are
  * residues in [0, p) and outputs are residues in [0, p); outputs may be the same limb as an input, but not overlap it
  * partly. Backends must agree bit for bit. No kernel allocates heap memory.
+ *
+ * Where `count` is not a multiple of 16, a kernel may read and overwrite the words up to the next one; heap blocks, which are whole
+ * granules of 1024 words, have room for them.
  */
 
 import type { Modulus } from "../modular.ts";
@@ -61,6 +64,29 @@ export interface Kernels {
 
   /** Residues of signed integers, |value| < p. */
   setSigned(out: number, values: Int32Array, modulus: Modulus): void;
+
+  /**
+   * Uniform residues from the ChaCha20 key stream (RFC 8439) of a seed: its blocks from number 0 on are read as little-endian 32-bit
+   * words, each cut to the bit length of p; those not below p are left out.
+   *
+   * @param seed 32 bytes, the key. Public: it may stay in memory.
+   * @param nonce 12 bytes.
+   */
+  sampleUniform(out: number, count: number, modulus: Modulus, seed: Uint8Array, nonce: Uint8Array): void;
+
+  /**
+   * Writes words of a limb below 2^bits as `bits` bits each, one after the other, least significant bit first: the wire format.
+   *
+   * @param out At least `count * bits / 8` bytes outside the heap, of which so many are written.
+   * @param count A multiple of 32.
+   * @param bits From 2 to 30.
+   */
+  packBits(out: Uint8Array, limb: number, count: number, bits: number): void;
+  /**
+   * Reads what {@link packBits} writes. Words are below 2^bits, not necessarily below p: the caller refuses a limb when the largest
+   * word, which is returned, is not.
+   */
+  unpackBits(out: number, bytes: Uint8Array, count: number, bits: number): number;
 }
 
 /**

@@ -1,10 +1,13 @@
 /** The TypeScript backend: always there, the readable reference. */
 
 import type { Heap } from "../heap.ts";
+import { expandSeed } from "../random.ts";
 import { convertBasis, createAccumulators, dotProduct } from "./dot-product.ts";
 import type { Kernels } from "./kernels.ts";
 import { forwardNtt, inverseNtt } from "./ntt.ts";
+import { packBits, unpackBits } from "./packing.ts";
 import * as pointwise from "./pointwise.ts";
+import { sampleUniform } from "./uniform.ts";
 
 /** Binds the TypeScript kernels to a heap. The heap's words are read afresh at each call, since growth replaces them. */
 export function createTypescriptKernels(heap: Heap): Kernels {
@@ -26,5 +29,9 @@ export function createTypescriptKernels(heap: Heap): Kernels {
     convertBasis: (out, sources, count, conversion) => convertBasis(heap.words, out, sources, count, conversion),
     permute: (out, limb, permutation) => pointwise.permute(heap.words, out, limb, permutation),
     setSigned: (out, values, modulus) => pointwise.setSigned(heap.words, out, values, modulus),
+    sampleUniform: (out, count, modulus, seed, nonce) =>
+      sampleUniform(heap.words.subarray(out, out + count), modulus, expandSeed(seed, nonce)),
+    packBits: (out, limb, count, bits) => packBits(heap.words, out, limb, count, bits),
+    unpackBits: (out, bytes, count, bits) => unpackBits(heap.words, out, bytes, count, bits),
   };
 }

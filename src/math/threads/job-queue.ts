@@ -9,7 +9,7 @@
 import { CrcnnError } from "../../errors/index.ts";
 import type { WasmExports } from "../wasm/module.ts";
 
-/** Kernels by number, in the order of this list. */
+/** Kernels by number, in the order of this list: those whose results stay in memory. */
 export const KERNEL_NAMES: readonly (keyof WasmExports)[] = [
   "forwardNtt",
   "inverseNtt",
@@ -18,10 +18,12 @@ export const KERNEL_NAMES: readonly (keyof WasmExports)[] = [
   "negate",
   "multiplyScalar",
   "subtractMultiplyScalar",
+  "reduceSigned",
   "permute",
   "dotProduct",
   "liftSingle",
   "convertBasis",
+  "sampleUniform",
 ];
 
 const COUNT_BITS = 12;
@@ -29,8 +31,8 @@ const COUNT_BITS = 12;
 export const MAX_TASKS: number = 2 ** COUNT_BITS - 1;
 /** Calls in one batch. */
 export const MAX_CALLS = 8192;
-/** A kernel's number and up to seven arguments. */
-const CALL_WORDS = 8;
+/** A kernel's number and up to nine arguments. */
+const CALL_WORDS = 10;
 
 /** Words of the queue, from its offset on. */
 const CLAIM = 0;
@@ -101,6 +103,8 @@ export function createJobQueue(
         words[at + 5],
         words[at + 6],
         words[at + 7],
+        words[at + 8],
+        words[at + 9],
       );
     }
     Atomics.add(words, done, 1);

@@ -1,13 +1,14 @@
 /** The parallel-for over shared memory: a task's kernel calls are written down instead of made, then run on all threads. */
 
 import type { ParallelFor } from "../ring.ts";
+import { ARGUMENT_WORDS } from "../wasm/backend.ts";
 import type { WasmExports } from "../wasm/module.ts";
 import { type JobQueue, KERNEL_NAMES, MAX_CALLS, MAX_TASKS } from "./job-queue.ts";
 
 /** Calls that one task may make: with this many left, a batch is run before the next task is begun. */
 const CALLS_OF_A_TASK = 64;
-/** Words of arguments in memory (`dotProduct`, `convertBasis`) that one task may take. */
-const ARGUMENTS_OF_A_TASK = 4096;
+/** Calls with arguments in memory (`dotProduct`, `convertBasis`, `sampleUniform`) that one task may make. */
+const ARGUMENTS_OF_A_TASK: number = 4 * ARGUMENT_WORDS;
 
 export interface Recorder {
   /** The kernels: run at once outside a parallel-for, written down inside. */

@@ -1,9 +1,8 @@
 /** The WebAssembly SIMD backend: the kernels of `assembly/`, on the memory that the heap lives in. */
 
 import type { Heap, HeapStorage } from "../heap.ts";
-import type { BasisConversion, Kernels } from "../kernels/kernels.ts";
-import { setSigned } from "../kernels/pointwise.ts";
-import type { Modulus } from "../modular.ts";
+import { type BasisConversion, type Kernels, MAX_DOT_PRODUCT_TERMS } from "../kernels/kernels.ts";
+import { MAX_PRIME_BITS, type Modulus, multiplyMod } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
 import type { WasmExports } from "./module.ts";
 
@@ -14,6 +13,17 @@ const TWO_32 = 2 ** 32;
 /** Words of a prime's constants block (`assembly/lanes.ts`). */
 const CONSTANT_WORDS = 4;
 const CONSTANTS_AT_ONCE = 256;
+/** "expand 32-byte k" (RFC 8439, section 2.3): the first words of a ChaCha20 state. */
+const CHACHA_CONSTANTS = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574];
+/** Residues that are packed at a time, and what may be read beyond their 30 bits each (`assembly/packing.ts`). */
+const PACKED_AT_ONCE = 1024;
+const PACKED_WORDS = (PACKED_AT_ONCE * MAX_PRIME_BITS) / 32 + 2;
+/** A ChaCha20 state and four blocks of its stream (`assembly/uniform.ts`). */
+const CHACHA_WORDS = 16 + 64;
+/** Sources of a conversion: more primes than any digit or set of special primes has. */
+const MAX_SOURCES = 256;
+/** Words of memory that the arguments of one call may take. */
+export const ARGUMENT_WORDS: number = Math.max(2 * MAX_DOT_PRODUCT_TERMS, 4 * MAX_SOURCES, CHACHA_WORDS, PACKED_WORDS);
 
 /** A heap's words in WebAssembly memory. */
 export interface WasmStorage extends HeapStorage {
@@ -51,6 +61,9 @@ interface TableAddresses {
   readonly inverseRoots: number;
   readonly inverseQuotients: number;
   readonly scaleQuotient: number;
+  /** The root of the last inverse layer, divided by N. */
+  readonly scaledRoot: number;
+  readonly scaledRootQuotient: number;
 }
 
 /** How kernels are called: at once, or written down for other threads. */
@@ -88,6 +101,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
       const { ringDegree, roots, inverseRoots, inverseDegree, modulus } = table;
       const quotients = (list: Int32Array): Int32Array => list.map((w) => shoupQuotient(w, modulus.value));
       const start = upload(roots, quotients(roots), inverseRoots, quotients(inverseRoots));
+      const scaledRoot = multiplyMod(inverseRoots[1], inverseDegree, modulus);
       const list = (i: number): number => start + i * ringDegree * WORD_BYTES;
       found = {
         roots: list(0),
@@ -95,6 +109,8 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
         inverseRoots: list(2),
         inverseQuotients: list(3),
         scaleQuotient: shoupQuotient(inverseDegree, modulus.value),
+        scaledRoot,
+        scaledRootQuotient: shoupQuotient(scaledRoot, modulus.value),
       };
       tables.set(table, found);
     }
@@ -165,6 +181,38 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     wasm.dotProduct(out * WORD_BYTES, argumentsOffset * WORD_BYTES, lefts.length, count, address);
   }
 
+  function sampleUniform(out: number, count: number, { value }: Modulus, seed: Uint8Array, nonce: Uint8Array): void {
+    const argumentsOffset = takeArguments(CHACHA_WORDS);
+    const state = argumentsOffset * WORD_BYTES;
+    const bytes = new Uint8Array(memory.buffer, state);
+    heap.words.set(CHACHA_CONSTANTS, argumentsOffset);
+    bytes.set(seed, 16);
+    bytes.fill(0, 48, 52);
+    bytes.set(nonce, 52);
+    wasm.sampleUniform(out * WORD_BYTES, count, value, state);
+  }
+
+  function packBits(out: Uint8Array, limb: number, count: number, bits: number): void {
+    const stage = takeArguments(PACKED_WORDS) * WORD_BYTES;
+    for (let start = 0; start < count; start += PACKED_AT_ONCE) {
+      const length = Math.min(PACKED_AT_ONCE, count - start);
+      wasm.packBits(stage, (limb + start) * WORD_BYTES, length, bits);
+      out.set(new Uint8Array(memory.buffer, stage, (length * bits) / 8), (start * bits) / 8);
+    }
+  }
+
+  function unpackBits(out: number, bytes: Uint8Array, count: number, bits: number): number {
+    const stage = takeArguments(PACKED_WORDS) * WORD_BYTES;
+    const staged = new Uint8Array(memory.buffer, stage, PACKED_WORDS * WORD_BYTES);
+    let largest = 0;
+    for (let start = 0; start < count; start += PACKED_AT_ONCE) {
+      const length = Math.min(PACKED_AT_ONCE, count - start);
+      staged.set(bytes.subarray((start * bits) / 8, ((start + length) * bits) / 8));
+      largest = Math.max(largest, wasm.unpackBits((out + start) * WORD_BYTES, stage, length, bits));
+    }
+    return largest;
+  }
+
   return {
     backend: "wasm",
     forwardNtt(limb, table) {
@@ -172,7 +220,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
       wasm.forwardNtt(limb * WORD_BYTES, roots, quotients, table.ringDegree, table.modulus.value);
     },
     inverseNtt(limb, table) {
-      const { inverseRoots, inverseQuotients, scaleQuotient } = addressesOf(table);
+      const { inverseRoots, inverseQuotients, scaleQuotient, scaledRoot, scaledRootQuotient } = addressesOf(table);
       const { ringDegree, modulus, inverseDegree } = table;
       wasm.inverseNtt(
         limb * WORD_BYTES,
@@ -182,6 +230,8 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
         modulus.value,
         inverseDegree,
         scaleQuotient,
+        scaledRoot,
+        scaledRootQuotient,
       );
     },
     add: (out, left, right, count, { value }) =>
@@ -206,6 +256,12 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     convertBasis,
     permute: (out, limb, permutation) =>
       wasm.permute(out * WORD_BYTES, limb * WORD_BYTES, permutationAddress(permutation), permutation.length),
-    setSigned: (out, values, modulus) => setSigned(heap.words, out, values, modulus),
+    setSigned(out, values, { value }) {
+      heap.words.set(values, out);
+      wasm.reduceSigned(out * WORD_BYTES, values.length, value);
+    },
+    sampleUniform,
+    packBits,
+    unpackBits,
   };
 }

@@ -13,6 +13,8 @@ export interface WasmExports {
     prime: number,
     scale: number,
     scaleQuotient: number,
+    scaledRoot: number,
+    scaledRootQuotient: number,
   ): void;
   add(out: number, left: number, right: number, count: number, prime: number): void;
   subtract(out: number, left: number, right: number, count: number, prime: number): void;
@@ -27,6 +29,7 @@ export interface WasmExports {
     count: number,
     prime: number,
   ): void;
+  reduceSigned(limb: number, count: number, prime: number): void;
   permute(out: number, limb: number, permutation: number, count: number): void;
   dotProduct(out: number, pairs: number, terms: number, count: number, constants: number): void;
   liftSingle(
@@ -39,6 +42,9 @@ export interface WasmExports {
     unitQuotient: number,
   ): void;
   convertBasis(out: number, sources: number, terms: number, count: number, shift: number, constants: number): void;
+  sampleUniform(out: number, count: number, prime: number, state: number): void;
+  packBits(out: number, limb: number, count: number, bits: number): void;
+  unpackBits(out: number, from: number, count: number, bits: number): number;
 }
 
 const decode = (base64: string): Uint8Array<ArrayBuffer> =>

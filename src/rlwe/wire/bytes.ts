@@ -10,7 +10,7 @@ export interface ByteWriter {
   bytes(value: Uint8Array): void;
   /** Reserves `length` zero bytes and returns them to be filled before the next call. */
   reserve(length: number): Uint8Array;
-  /** All that was written, as a copy of its own. */
+  /** All that was written, in memory of its own. The writer must not be used any more. */
   finish(): Uint8Array<ArrayBuffer>;
 }
 
@@ -38,7 +38,8 @@ export function createByteWriter(initialBytes = 1024): ByteWriter {
     float64: (value) => view(8).setFloat64(0, value, true),
     bytes: (value) => reserve(value.length).set(value),
     reserve,
-    finish: () => buffer.slice(0, length),
+    // A guess of the right length costs no copy.
+    finish: () => (length === buffer.length ? buffer : buffer.slice(0, length)),
   };
 }
 

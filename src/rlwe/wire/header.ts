@@ -8,6 +8,8 @@ import type { ByteReader, ByteWriter } from "./bytes.ts";
 const MARK = 0x4e435243; // "CRCN"
 const VERSION = 1;
 const DIGEST_BYTES = 8;
+/** Bytes that every message begins with. */
+export const HEADER_BYTES: number = 4 + 1 + 1 + DIGEST_BYTES;
 
 /** Kinds of messages. */
 export const MESSAGE_KINDS = { ciphertexts: 1, evaluationKeys: 2, publicKey: 3 } as const;

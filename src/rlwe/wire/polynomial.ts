@@ -4,33 +4,21 @@ import { CrcnnError } from "../../errors/index.ts";
 import { allocatePolynomial, type Basis, limbOffset, type Polynomial, type Ring } from "../../math/index.ts";
 import type { ByteReader, ByteWriter } from "./bytes.ts";
 
-/** Bytes of one packed limb; N is a multiple of 8. */
+/** Bytes of one packed limb; N is a multiple of 32. */
 function limbBytes(ring: Ring, index: number): number {
   return (ring.degree * ring.moduli[index].bits) / 8;
+}
+
+/** Bytes of a polynomial over a basis. */
+export function polynomialBytes(ring: Ring, basis: Basis): number {
+  return basis.reduce((sum, index) => sum + limbBytes(ring, index), 0);
 }
 
 export function writePolynomial(writer: ByteWriter, polynomial: Polynomial<"ntt">): void {
   const { ring, basis } = polynomial;
   for (const [k, index] of basis.entries()) {
-    const { bits } = ring.moduli[index];
     const out = writer.reserve(limbBytes(ring, index));
-    const limb = limbOffset(polynomial, k);
-    const { words } = ring.heap;
-    let pending = 0;
-    let pendingBits = 0;
-    let at = 0;
-    for (let i = 0; i < ring.degree; i++) {
-      // Fewer than 8 bits are pending, so with at most 30 more a double holds them exactly.
-      let chunk = pending + words[limb + i] * 2 ** pendingBits;
-      let chunkBits = pendingBits + bits;
-      for (; chunkBits >= 8; chunkBits -= 8) {
-        const rest = Math.floor(chunk / 256);
-        out[at++] = chunk - rest * 256;
-        chunk = rest;
-      }
-      pending = chunk;
-      pendingBits = chunkBits;
-    }
+    ring.kernels.packBits(out, limbOffset(polynomial, k), ring.degree, ring.moduli[index].bits);
   }
 }
 
@@ -39,30 +27,15 @@ export function readPolynomial(reader: ByteReader, ring: Ring, basis: Basis): Po
   // All bytes are taken first: a message that is cut off reserves no memory.
   const limbs = basis.map((index) => reader.bytes(limbBytes(ring, index)));
   const polynomial = allocatePolynomial(ring, basis, "ntt");
-  const { words } = ring.heap;
   for (const [k, index] of basis.entries()) {
     const { bits, value: prime } = ring.moduli[index];
-    const limb = limbOffset(polynomial, k);
-    const modulus = 2 ** bits;
-    const bytes = limbs[k];
-    let pending = 0;
-    let pendingBits = 0;
-    let at = 0;
-    for (let i = 0; i < ring.degree; i++) {
-      for (; pendingBits < bits; pendingBits += 8) pending += bytes[at++] * 2 ** pendingBits;
-      const rest = Math.floor(pending / modulus);
-      const residue = pending - rest * modulus;
-      if (residue >= prime) {
-        polynomial.block.free();
-        throw new CrcnnError(
-          "INVALID_MESSAGE",
-          `residue ${residue} is not below its prime ${prime}; the message is damaged`,
-        );
-      }
-      words[limb + i] = residue;
-      pending = rest;
-      pendingBits -= bits;
-    }
+    const largest = ring.kernels.unpackBits(limbOffset(polynomial, k), limbs[k], ring.degree, bits);
+    if (largest < prime) continue;
+    polynomial.block.free();
+    throw new CrcnnError(
+      "INVALID_MESSAGE",
+      `residue ${largest} is not below its prime ${prime}; the message is damaged, send it again`,
+    );
   }
   return polynomial;
 }

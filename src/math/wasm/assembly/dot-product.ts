@@ -5,7 +5,6 @@ import { multiplyHigh, PRIME, reduceOnce, reduceWide, UNIT_QUOTIENT, WRAP, WRAP_
 const FLUSH: usize = 8;
 
 /** hi * (2^32 mod p) + lo: the same value modulo p, below 2^62 + 2^32. */
-// @ts-expect-error: decorator
 function fold(sum: v128, wrap: v128, mask: v128): v128 {
   const upper = v128.shr<u64>(sum, 32);
   // Both factors are below 2^32 in 64-bit lanes; their low words stand in lanes 0 and 2.
@@ -25,11 +24,16 @@ export function dotProduct(out: usize, pairs: usize, terms: i32, count: i32, con
   const wrapQuotient = v128.load32_splat(constants + WRAP_QUOTIENT);
   const mask = i64x2.splat(0xffffffff);
   const end = pairs + ((<usize>terms) << 3);
-  for (let i: usize = 0, bytes = (<usize>count) << 2; i < bytes; i += 32) {
+  // A cache line of each limb at a time: at N = 8192 and 33 terms 3.3 us a term, with half a line 5.3 us.
+  for (let i: usize = 0, bytes = (<usize>count) << 2; i < bytes; i += 64) {
     let s0 = i64x2.splat(0);
     let s1 = i64x2.splat(0);
     let s2 = i64x2.splat(0);
     let s3 = i64x2.splat(0);
+    let s4 = i64x2.splat(0);
+    let s5 = i64x2.splat(0);
+    let s6 = i64x2.splat(0);
+    let s7 = i64x2.splat(0);
     let pair = pairs;
     while (true) {
       const stop = min(end, pair + FLUSH * 8);
@@ -38,21 +42,35 @@ export function dotProduct(out: usize, pairs: usize, terms: i32, count: i32, con
         const right = <usize>load<u32>(pair, 4) + i;
         const x0 = v128.load(left);
         const y0 = v128.load(right);
-        const x1 = v128.load(left, 16);
-        const y1 = v128.load(right, 16);
         s0 = v128.add<i64>(s0, v128.extmul_low<u32>(x0, y0));
         s1 = v128.add<i64>(s1, v128.extmul_high<u32>(x0, y0));
+        const x1 = v128.load(left, 16);
+        const y1 = v128.load(right, 16);
         s2 = v128.add<i64>(s2, v128.extmul_low<u32>(x1, y1));
         s3 = v128.add<i64>(s3, v128.extmul_high<u32>(x1, y1));
+        const x2 = v128.load(left, 32);
+        const y2 = v128.load(right, 32);
+        s4 = v128.add<i64>(s4, v128.extmul_low<u32>(x2, y2));
+        s5 = v128.add<i64>(s5, v128.extmul_high<u32>(x2, y2));
+        const x3 = v128.load(left, 48);
+        const y3 = v128.load(right, 48);
+        s6 = v128.add<i64>(s6, v128.extmul_low<u32>(x3, y3));
+        s7 = v128.add<i64>(s7, v128.extmul_high<u32>(x3, y3));
       }
       if (pair >= end) break;
       s0 = fold(s0, wrap, mask);
       s1 = fold(s1, wrap, mask);
       s2 = fold(s2, wrap, mask);
       s3 = fold(s3, wrap, mask);
+      s4 = fold(s4, wrap, mask);
+      s5 = fold(s5, wrap, mask);
+      s6 = fold(s6, wrap, mask);
+      s7 = fold(s7, wrap, mask);
     }
     v128.store(out + i, reduceWide(s0, s1, unitQuotient, wrap, wrapQuotient, p));
     v128.store(out + i, reduceWide(s2, s3, unitQuotient, wrap, wrapQuotient, p), 16);
+    v128.store(out + i, reduceWide(s4, s5, unitQuotient, wrap, wrapQuotient, p), 32);
+    v128.store(out + i, reduceWide(s6, s7, unitQuotient, wrap, wrapQuotient, p), 48);
   }
 }
 

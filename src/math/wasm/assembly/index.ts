@@ -1,3 +1,5 @@
 export { convertBasis, dotProduct, liftSingle } from "./dot-product";
 export { forwardNtt, inverseNtt } from "./ntt";
-export { add, multiplyScalar, negate, permute, subtract, subtractMultiplyScalar } from "./pointwise";
+export { packBits, unpackBits } from "./packing";
+export { add, multiplyScalar, negate, permute, reduceSigned, subtract, subtractMultiplyScalar } from "./pointwise";
+export { sampleUniform } from "./uniform";

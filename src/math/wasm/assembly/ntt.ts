@@ -1,25 +1,7 @@
 // The number-theoretic transform, two layers a pass (Harvey, "Faster arithmetic for number-theoretic transforms", 2014).
-import { multiplyShoupLazy, reduceOnce } from "./lanes";
+import { high2, high4, low2, low4, multiplyShoupLazy, reduceOnce } from "./lanes";
 
 const VECTOR: usize = 16;
-
-/** Four consecutive words are the a, b, c, d of one block; four such blocks become one vector of each. */
-// @ts-expect-error: decorator
-function low2(x: v128, y: v128): v128 {
-  return v128.shuffle<i32>(x, y, 0, 4, 1, 5);
-}
-// @ts-expect-error: decorator
-function high2(x: v128, y: v128): v128 {
-  return v128.shuffle<i32>(x, y, 2, 6, 3, 7);
-}
-// @ts-expect-error: decorator
-function low4(x: v128, y: v128): v128 {
-  return v128.shuffle<i64>(x, y, 0, 2);
-}
-// @ts-expect-error: decorator
-function high4(x: v128, y: v128): v128 {
-  return v128.shuffle<i64>(x, y, 1, 3);
-}
 
 export function forwardNtt(limb: usize, roots: usize, quotients: usize, n: i32, prime: u32): void {
   const p = i32x4.splat(prime);
@@ -109,6 +91,12 @@ export function forwardNtt(limb: usize, roots: usize, quotients: usize, n: i32, 
   }
 }
 
+/**
+ * The division by N is part of the last layer, whose differences are multiplied anyway.
+ *
+ * @param scale N^-1 modulo p.
+ * @param scaledRoot The root of the last layer times N^-1 modulo p.
+ */
 export function inverseNtt(
   limb: usize,
   roots: usize,
@@ -117,6 +105,8 @@ export function inverseNtt(
   prime: u32,
   scale: u32,
   scaleQuotient: u32,
+  scaledRoot: u32,
+  scaledRootQuotient: u32,
 ): void {
   const p = i32x4.splat(prime);
   const p2 = i32x4.splat(2 * prime);
@@ -164,7 +154,7 @@ export function inverseNtt(
     v128.store(at, high4(t1, t3), 48);
   }
   let quarter: usize = 16;
-  for (blocks >>= 2; blocks >= 1; blocks >>= 2, quarter <<= 2) {
+  for (blocks >>= 2; blocks > 1; blocks >>= 2, quarter <<= 2) {
     for (let block: usize = 0; block < blocks; block++) {
       const first = (blocks + block) << 2;
       const w = v128.load32_splat(roots + first);
@@ -192,20 +182,37 @@ export function inverseNtt(
   }
   const s = i32x4.splat(scale);
   const sq = i32x4.splat(scaleQuotient);
+  const w = i32x4.splat(scaledRoot);
+  const wq = i32x4.splat(scaledRootQuotient);
   if (ctz(n) & 1) {
     const half = <usize>n * 2;
-    const w = v128.load32_splat(roots + 4);
-    const wq = v128.load32_splat(quotients + 4);
     for (let at = limb, end = limb + half; at < end; at += VECTOR) {
       const a = v128.load(at);
       const b = v128.load(at + half);
-      const d = multiplyShoupLazy(v128.add<i32>(v128.sub<i32>(a, b), p2), w, wq, p);
+      const difference = v128.add<i32>(v128.sub<i32>(a, b), p2);
       v128.store(at, reduceOnce(multiplyShoupLazy(v128.add<i32>(a, b), s, sq, p), p));
-      v128.store(at + half, reduceOnce(multiplyShoupLazy(d, s, sq, p), p));
+      v128.store(at + half, reduceOnce(multiplyShoupLazy(difference, w, wq, p), p));
     }
     return;
   }
-  for (let at = limb, end = limb + ((<usize>n) << 2); at < end; at += VECTOR) {
-    v128.store(at, reduceOnce(multiplyShoupLazy(v128.load(at), s, sq, p), p));
+  const wl = v128.load32_splat(roots + 8);
+  const wlq = v128.load32_splat(quotients + 8);
+  const wr = v128.load32_splat(roots + 12);
+  const wrq = v128.load32_splat(quotients + 12);
+  for (let at = limb, end = limb + quarter; at < end; at += VECTOR) {
+    const a = v128.load(at);
+    const b = v128.load(at + quarter);
+    const c = v128.load(at + 2 * quarter);
+    const d = v128.load(at + 3 * quarter);
+    const e = reduceOnce(v128.add<i32>(a, b), p2);
+    const g = reduceOnce(v128.add<i32>(c, d), p2);
+    const f = multiplyShoupLazy(v128.add<i32>(v128.sub<i32>(a, b), p2), wl, wlq, p);
+    const h = multiplyShoupLazy(v128.add<i32>(v128.sub<i32>(c, d), p2), wr, wrq, p);
+    const x = v128.add<i32>(v128.sub<i32>(e, g), p2);
+    const y = v128.add<i32>(v128.sub<i32>(f, h), p2);
+    v128.store(at, reduceOnce(multiplyShoupLazy(v128.add<i32>(e, g), s, sq, p), p));
+    v128.store(at + quarter, reduceOnce(multiplyShoupLazy(v128.add<i32>(f, h), s, sq, p), p));
+    v128.store(at + 2 * quarter, reduceOnce(multiplyShoupLazy(x, w, wq, p), p));
+    v128.store(at + 3 * quarter, reduceOnce(multiplyShoupLazy(y, w, wq, p), p));
   }
 }

@@ -61,3 +61,13 @@ export function permute(out: usize, limb: usize, permutation: usize, count: i32)
     store<u32>(out + i + 12, load<u32>(limb + ((<usize>load<u32>(permutation + i + 12)) << 2)));
   }
 }
+
+/** Residues of signed values in (-p, p), in place. */
+export function reduceSigned(limb: usize, count: i32, prime: u32): void {
+  const p = i32x4.splat(prime);
+  for (const end = limb + ((<usize>count) << 2); limb < end; limb += VECTOR) {
+    const value = v128.load(limb);
+    // A negative value is a large unsigned number, so the smaller of the two is the residue.
+    v128.store(limb, v128.min<u32>(value, v128.add<i32>(value, p)));
+  }
+}
