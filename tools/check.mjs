@@ -34,6 +34,7 @@ check("generated files", [process.execPath], join(root, "tools", "build-wasm.mjs
 rmSync(join(root, "dist"), { recursive: true, force: true });
 check("build and import direction", tool("@typescript", "native", "bin", "tsc"), "-b");
 check("types of the tests", tool("@typescript", "native", "bin", "tsc"), "-p", "test");
+check("types of the benchmarks", tool("@typescript", "native", "bin", "tsc"), "-p", "bench", "--noEmit");
 check("package metadata", tool("publint", "src", "cli.js"), "--strict");
 check("package types", tool("@arethetypeswrong", "cli", "dist", "index.js"), "--pack", ".", "--profile", "esm-only");
 

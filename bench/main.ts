@@ -1,0 +1,95 @@
+/** `npm run bench [-- --quick] [--grep pattern]`: measures, prints tables, writes `results.json` and `sizes.json`. */
+
+import { parseArgs } from "node:util";
+import { clientCases, clientSizes } from "./ckks/client.ts";
+import { evaluationCases, HOISTED_STEPS } from "./ckks/evaluation.ts";
+import { type Chain, createParty } from "./ckks/party.ts";
+import { kernelCases } from "./math/kernels.ts";
+import { type Case, type Effort, FULL, measure, QUICK, type Row } from "./measure.ts";
+import { NETWORKS, networkBench, YARDSTICK } from "./networks/networks.ts";
+import { printRows, printSizes, RESULTS, SIZES, type SizeRow, writeRows } from "./report.ts";
+import { createRival } from "./rival.ts";
+
+/** The longest chain that 128-bit security allows with primes of 30 bits. */
+const LONGEST: Chain = { ringDegree: 8192, dataBits: [30, 30, 30, 30, 30, 30], specialBits: [30] };
+/** Two primes a digit: a chain that the planner would choose for LeNet-1. */
+const TWO_A_DIGIT: Chain = { ringDegree: 8192, dataBits: [28, 28, 29, 25, 23, 22], specialBits: [30, 29] };
+/** What the rival would rather have for as long a modulus: fewer and larger primes, as its 64-bit words take them. */
+const WIDE_PRIMES = [43, 43, 43, 43, 43];
+
+const { values: options } = parseArgs({
+  options: { quick: { type: "boolean", default: false }, grep: { type: "string", default: "" } },
+});
+const effort: Effort = options.quick ? QUICK : FULL;
+const wanted = new RegExp(options.grep);
+const isWanted = ({ name, params }: { name: string; params: string }): boolean => wanted.test(`${name} ${params}`);
+
+const results: Row[] = [];
+const sizes: SizeRow[] = [];
+
+function measureAll(title: string, cases: readonly Case[]): void {
+  const rows = cases.filter(isWanted).map((one) => measure(one, effort));
+  if (rows.length === 0) return;
+  console.log(`\n${title}`);
+  printRows(rows);
+  results.push(...rows);
+}
+
+const bitsOf = (bits: readonly number[]): number => bits.reduce((sum, each) => sum + each, 0);
+const describe = ({ ringDegree, dataBits, specialBits }: Chain): string =>
+  `N=${ringDegree}, log2 Q ${bitsOf(dataBits)}, alpha ${specialBits.length}`;
+
+async function benchCkks(): Promise<void> {
+  const params = describe(LONGEST);
+  const party = createParty(LONGEST, HOISTED_STEPS);
+  const rival = await createRival({
+    ringDegree: LONGEST.ringDegree,
+    chain: [...LONGEST.dataBits, ...LONGEST.specialBits],
+    steps: HOISTED_STEPS,
+  });
+  measureAll("CKKS, server", evaluationCases(party, rival, params));
+  measureAll("CKKS, client", clientCases(party, rival, params));
+  sizes.push(...clientSizes(party, rival, params).filter(isWanted));
+
+  const switching = /(rotate|multiply-relinearize)$/;
+  const wide = await createRival({ ringDegree: LONGEST.ringDegree, chain: WIDE_PRIMES, steps: HOISTED_STEPS });
+  measureAll(
+    "CKKS, against primes of the rival's own choice",
+    evaluationCases(party, wide, `${params}, peer's wide primes`).filter(({ name }) => switching.test(name)),
+  );
+  const pairs = createParty(TWO_A_DIGIT, HOISTED_STEPS);
+  const near = await createRival({
+    ringDegree: TWO_A_DIGIT.ringDegree,
+    chain: [...TWO_A_DIGIT.dataBits, 30],
+    steps: HOISTED_STEPS,
+  });
+  measureAll(
+    "CKKS, two primes a digit",
+    evaluationCases(pairs, near, describe(TWO_A_DIGIT)).filter(({ name }) => switching.test(name)),
+  );
+}
+
+async function benchNetworks(): Promise<void> {
+  const rival = await createRival(YARDSTICK);
+  for (const name of NETWORKS) {
+    if (options.grep && !isWanted({ name: `network/${name}`, params: "" })) continue;
+    const { cases, memory } = await networkBench(name, rival);
+    measureAll(`Network ${name}`, cases);
+    const [keys, heap] = [memory.keyBytes, memory.heapBytes].map((bytes) => (bytes / 1e6).toFixed(1));
+    console.log(`evaluation keys on the wire ${keys} MB, the server's heap ${heap} MB`);
+  }
+}
+
+const started = performance.now();
+measureAll("Kernels", kernelCases());
+await benchCkks();
+await benchNetworks();
+if (results.length + sizes.length === 0) throw new RangeError(`no benchmark matches ${wanted}`);
+if (sizes.length > 0) {
+  console.log("\nSizes");
+  printSizes(sizes);
+}
+const partial = options.grep !== "";
+if (results.length > 0) writeRows(RESULTS, results, partial);
+if (sizes.length > 0) writeRows(SIZES, sizes, partial);
+console.log(`\n${results.length} figures in ${((performance.now() - started) / 1000).toFixed(0)} s`);
