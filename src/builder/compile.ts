@@ -18,7 +18,8 @@ import {
   type Tensor,
 } from "../plan/index.ts";
 import { maximumModulusBits, RING_DEGREES, type SecurityLevel } from "../rlwe/index.ts";
-import { type InputRange, syntheticInputs } from "./calibration.ts";
+import type { InputRange } from "./calibration.ts";
+import { resolveOptions } from "./compile-options.ts";
 import { type NetworkStep, networkSteps, segmentBounds, traceShapes } from "./network.ts";
 import { type AnalysedPlan, analyse, type ChosenParameters, chooseParameters } from "./planner/parameters.ts";
 import { searchLayout } from "./planner/search.ts";
@@ -31,7 +32,10 @@ export interface CompileOptions {
   readonly precision?: number | undefined;
   /** Bits of security; 128 by default. */
   readonly security?: SecurityLevel | undefined;
-  /** Smallest and largest value of an input element; [0, 1] by default. */
+  /**
+   * Smallest and largest value of an input element; by default [0, 1], or what `calibration` holds and a quarter more on each side. The key's
+   * owner refuses to encrypt others.
+   */
   readonly inputRange?: InputRange | undefined;
   /** Inputs like those to come, to measure value ranges with; made up from `inputRange` by default. */
   readonly calibration?: readonly Tensor[] | undefined;
@@ -73,16 +77,18 @@ const MINIMUM_PRIME_BITS = 22;
  * ABORTED.
  */
 export function compile(model: SourceModel, options: CompileOptions): CompiledNetwork {
-  const { inputShape, precision = 1e-3, security = 128, inputRange = [0, 1], rencryptPositions = [], signal } = options;
-  if (!(precision > 0 && precision < 1)) throw new RangeError(`precision must be between 0 and 1, got ${precision}`);
+  const { inputShape, precision, security, inputRange, samples, rencryptPositions, signal } = resolveOptions(
+    model,
+    options,
+  );
   const shapes = traceShapes(model, inputShape);
   const bounds = segmentBounds(rencryptPositions, model.layers.length);
   const segments = bounds.slice(1).map((last, i) => {
     const first = bounds[i];
     return { inputShape: shapes[first], steps: networkSteps(model, shapes, first, last), first };
   });
-  const samples = options.calibration ?? syntheticInputs(inputShape, inputRange);
   const calibration = calibrateSegments(model, bounds, samples);
+  const largestOutput = requireOutputs(calibration);
 
   let closest: { error: number; ringDegree: number } | undefined;
   for (const ringDegree of RING_DEGREES) {
@@ -90,16 +96,26 @@ export function compile(model: SourceModel, options: CompileOptions): CompiledNe
     if (leastModulusBits(segments) > maximumModulusBits(ringDegree, security)) continue;
     const found = compileAt(ringDegree, segments, calibration, precision, security, signal);
     if (!found) continue;
-    if (found.predictedError <= precision / SUFFICIENT) return found;
+    if (found.predictedError <= precision / SUFFICIENT) return withInputRange(found, inputRange);
     if (found.predictedError < (closest?.error ?? Number.POSITIVE_INFINITY))
       closest = { error: found.predictedError, ringDegree };
   }
+  const wanted = `for an input of ${formatShape(inputShape)} at ${security}-bit security`;
   throw new CrcnnError(
     "NO_PARAMETERS",
-    `no parameters reach a precision of ${precision} for an input of ${formatShape(inputShape)} at ${security}-bit security` +
-      `${closest ? ` (closest: ${closest.error.toExponential(1)} at N = ${closest.ringDegree})` : ""}; set a re-encryption position in the ` +
-      "middle of the network, or ask for less precision",
+    closest
+      ? `no parameters reach a precision of ${precision} ${wanted} (closest: ${closest.error.toExponential(1)} at N = ${closest.ringDegree}); ` +
+          "set a re-encryption position in the middle of the network, or ask for less precision"
+      : `no parameters hold the network's values ${wanted}: it is too deep, or its values are too large (outputs reach ` +
+          `${largestOutput.toExponential(1)}); set a re-encryption position in the middle of the network, or scale inputs or weights down`,
   );
+}
+
+/** The client is told which inputs the plans were made for. */
+function withInputRange(network: CompiledNetwork, range: InputRange): CompiledNetwork {
+  const [first, ...others] = network.manifest.segments;
+  const segments = [{ ...first, input: { ...first.input, range } }, ...others];
+  return { ...network, manifest: { ...network.manifest, segments } };
 }
 
 interface Segment {
@@ -178,16 +194,36 @@ function assemble(analysed: readonly AnalysedPlan[], chosen: ChosenParameters): 
   };
 }
 
-/** The calibration inputs as they reach each segment. */
+/** The calibration inputs as they reach each segment, and as they leave the last one. */
 function calibrateSegments(model: SourceModel, bounds: readonly number[], samples: readonly Tensor[]): Tensor[][] {
   const bySegment: Tensor[][] = [[...samples]];
-  for (let i = 1; i < bounds.length - 1; i++) {
+  for (let i = 1; i < bounds.length; i++) {
     const layers = model.layers.slice(bounds[i - 1], bounds[i]);
     bySegment.push(
       bySegment[i - 1].map((sample) => layers.reduce((tensor, { layer }) => layer.forward(tensor), sample)),
     );
   }
   return bySegment;
+}
+
+/**
+ * The largest output of the calibration inputs.
+ *
+ * @throws CrcnnError UNSUPPORTED_MODEL where a segment's outputs are all zero or leave the range of doubles: no error can be relative to them.
+ */
+function requireOutputs(calibration: readonly (readonly Tensor[])[]): number {
+  let largest = 0;
+  for (const outputs of calibration.slice(1)) {
+    largest = outputs.reduce((most, { data }) => data.reduce((m, value) => Math.max(m, Math.abs(value)), most), 0);
+    if (largest > 0 && largest < Number.POSITIVE_INFINITY) continue;
+    throw new CrcnnError(
+      "UNSUPPORTED_MODEL",
+      largest === 0
+        ? "the model's outputs are 0 for every calibration input, so no precision can be relative to them; check its weights"
+        : "the model's values grow beyond the range of double precision; scale its weights or the inputs down",
+    );
+  }
+  return largest;
 }
 
 /** A bound below which no chain for these segments can be: neighbouring affine layers fused, the last product not rescaled. */

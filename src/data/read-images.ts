@@ -36,6 +36,8 @@ export const MAX_INFLATED_BYTES: number = 8 * MAX_VALUES + 2 ** 17;
  * @throws CrcnnError INVALID_FILE, UNSUPPORTED_FILE, LIMIT_EXCEEDED, or SHAPE_MISMATCH where `expectedShape` is given and not met.
  */
 export function readImages(bytes: Uint8Array, name: string, expectedShape?: readonly number[]): Images {
+  if (!(bytes instanceof Uint8Array))
+    throw new TypeError("bytes must be a Uint8Array: the content of a file, not its name");
   try {
     const plain = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzip(bytes, MAX_INFLATED_BYTES) : bytes;
     const { format, array } = readArray(plain);

@@ -31,6 +31,8 @@ export interface InputPacking {
   readonly ciphertexts: number;
   /** Length `slots * ciphertexts`. */
   readonly source: Int32Array;
+  /** Smallest and largest element that the plan was made for, where that is known: larger values could wrap around unseen. */
+  readonly range?: readonly [low: number, high: number] | undefined;
 }
 
 /** Smallest power of two p for which `offsets + p = offsets` modulo `slots`; `slots` when there is no smaller one. */

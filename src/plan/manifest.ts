@@ -8,6 +8,7 @@ import { type RlweParameters, rotationElement } from "../rlwe/index.ts";
 import type { InputPacking } from "./layout.ts";
 import type { OutputPacking } from "./plan.ts";
 import type { KeyDemand, ScalePolicy } from "./schedule.ts";
+import { sizeOf } from "./tensor.ts";
 
 /** One stretch of a network that runs without the key's owner: from one encryption to one decryption. */
 export interface SegmentManifest {
@@ -79,8 +80,8 @@ export function deserializeManifest(text: string): PlanManifest {
     Number.isInteger(level) && (level as number) >= -1 && (level as number) < levels;
   if (!Array.isArray(keys?.rotations) || keys.rotations.length > parameters.ringDegree) throw invalid("rotation keys");
   if (!isLevel(keys.relinearization)) throw invalid("relinearization key");
-  for (const { steps, level } of keys.rotations) {
-    if (!Number.isInteger(steps) || !isLevel(level) || level < 0) throw invalid("rotation keys");
+  for (const key of keys.rotations) {
+    if (!Number.isInteger(key?.steps) || !isLevel(key.level) || key.level < 0) throw invalid("rotation keys");
   }
   if (!Array.isArray(segments) || segments.length === 0) throw invalid("segments");
   return {
@@ -97,16 +98,19 @@ function reviveSegment(
   { ringDegree, dataPrimes }: RlweParameters,
   invalid: (what: string) => CrcnnError,
 ): SegmentManifest {
-  const { slots, input, inputLevel, output, outputCiphertexts } = segment;
+  const { slots, input, inputLevel, output, outputCiphertexts, expectedError } = segment ?? {};
   const source = input?.source as unknown;
   const position = output?.position as unknown;
   if (!Number.isInteger(inputLevel) || inputLevel < 0 || inputLevel >= dataPrimes.length) throw invalid("input level");
-  if (!Number.isInteger(Math.log2(slots)) || slots > ringDegree / 2) throw invalid("slots");
+  if (!Number.isInteger(Math.log2(slots)) || slots < 1 || slots > ringDegree / 2) throw invalid("slots");
   if (!INTEGERS(source) || !INTEGERS(input.shape) || source.length !== slots * input.ciphertexts)
     throw invalid("input");
   if (!INTEGERS(position) || !INTEGERS(output.shape) || !(output.factor > 0)) throw invalid("output");
-  const elements = input.shape.reduce((product, size) => product * size, 1);
-  if (source.some((element) => element < -1 || element >= elements)) throw invalid("input");
+  if (source.some((element) => element < -1 || element >= sizeOf(input.shape))) throw invalid("input");
+  if (input.range !== undefined && !isRange(input.range)) throw invalid("input range");
+  if (position.length !== sizeOf(output.shape)) throw invalid("output");
+  // Anything else would switch off the check of a result's error.
+  if (!(expectedError > 0) || !Number.isFinite(expectedError)) throw invalid("expected error");
   if (!Number.isInteger(outputCiphertexts) || outputCiphertexts < 1) throw invalid("output");
   if (position.some((slot) => slot < 0 || slot >= slots * outputCiphertexts)) throw invalid("output");
   return {
@@ -114,6 +118,10 @@ function reviveSegment(
     input: { ...input, source: Int32Array.from(source) },
     output: { ...output, position: Int32Array.from(position) },
   };
+}
+
+function isRange(range: unknown): boolean {
+  return Array.isArray(range) && range.length === 2 && range.every(Number.isFinite) && range[0] <= range[1];
 }
 
 /** The Galois elements of a demand's rotations. */

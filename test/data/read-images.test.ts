@@ -168,6 +168,10 @@ describe("npy and IDX axes", () => {
 });
 
 describe("files of another kind", () => {
+  test("a file's name in place of its content", () => {
+    expect(() => readImages("digit.png" as unknown as Uint8Array, "digit.png")).toThrow(/^bytes must be a Uint8Array/);
+  });
+
   test.each([
     ["empty", [], "INVALID_FILE"],
     ["JPEG", [0xff, 0xd8, 0xff, 0xe0], "UNSUPPORTED_FILE"],

@@ -17,9 +17,11 @@ import { unpickle } from "./unpickle.ts";
  *
  * @param name what messages call the file.
  * @throws CrcnnError with a message of one line: UNSAFE_FILE (wants code run), INVALID_FILE (damaged), UNSUPPORTED_FILE (of another
- * kind, which it names), UNSUPPORTED_MODEL, UNSUPPORTED_LAYER (naming class, position and remedy), LIMIT_EXCEEDED.
+ * kind, which it names), UNSUPPORTED_MODEL, UNSUPPORTED_LAYER (naming class, position and remedy), LIMIT_EXCEEDED; TypeError for what is no Uint8Array.
  */
 export function loadTorch(bytes: Uint8Array, name = "model"): SourceModel {
+  if (!(bytes instanceof Uint8Array))
+    throw new TypeError("bytes must be a Uint8Array: the content of a file, not its name");
   try {
     return toModel(readTorchFile(bytes));
   } catch (error) {

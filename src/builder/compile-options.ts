@@ -1,0 +1,82 @@
+/** Checks of what `compile` is called with. */
+
+import { formatShape, type Shape, sameShape, sizeOf, type Tensor } from "../plan/index.ts";
+import type { SecurityLevel } from "../rlwe/index.ts";
+import { type InputRange, syntheticInputs } from "./calibration.ts";
+import type { CompileOptions } from "./compile.ts";
+import type { SourceModel } from "./torch/index.ts";
+
+/** Options with their defaults. */
+export interface ResolvedOptions {
+  readonly inputShape: Shape;
+  readonly precision: number;
+  readonly security: SecurityLevel;
+  /** What inputs are held to. */
+  readonly inputRange: InputRange;
+  /** What value ranges are measured on. */
+  readonly samples: readonly Tensor[];
+  readonly rencryptPositions: readonly number[];
+  readonly signal: AbortSignal | undefined;
+}
+
+/** How far inputs may lie outside of the calibration inputs on each side, as a part of the width of their range. */
+const CALIBRATION_ROOM = 0.25;
+
+/** @throws TypeError or RangeError naming the argument, its value and what it takes. */
+export function resolveOptions(model: SourceModel, options: CompileOptions): ResolvedOptions {
+  if (!Array.isArray(model?.layers)) throw new TypeError("model must be a model as loadTorch returns it");
+  const { inputShape, precision = 1e-3, security = 128, calibration, rencryptPositions = [], signal } = options ?? {};
+  if (!Array.isArray(inputShape))
+    throw new TypeError(`inputShape must be a list of sizes, as [1, 28, 28], got ${inputShape}`);
+  if (inputShape.length === 0 || !inputShape.every((size) => Number.isSafeInteger(size) && size > 0)) {
+    throw new RangeError(`inputShape must hold positive integers, as [1, 28, 28], got [${inputShape.join(", ")}]`);
+  }
+  if (!(typeof precision === "number" && precision > 0 && precision < 1)) {
+    throw new RangeError(`precision must be a number between 0 and 1, as 0.001, got ${precision}`);
+  }
+  if (!Array.isArray(rencryptPositions)) {
+    throw new TypeError(`rencryptPositions must be a list of layer numbers, as [3], got ${rencryptPositions}`);
+  }
+  if (options.inputRange !== undefined) checkRange(options.inputRange);
+  if (calibration !== undefined) checkCalibration(calibration, inputShape);
+  const inputRange = options.inputRange ?? (calibration ? rangeOf(calibration) : ([0, 1] as const));
+  const samples = calibration ?? syntheticInputs(inputShape, inputRange);
+  return { inputShape, precision, security, inputRange, samples, rencryptPositions, signal };
+}
+
+function checkRange(range: InputRange): void {
+  const valid = Array.isArray(range) && range.length === 2 && range.every(Number.isFinite) && range[0] < range[1];
+  if (!valid)
+    throw new RangeError(`inputRange must be two finite numbers, the smaller one first, got ${String(range)}`);
+}
+
+function checkCalibration(calibration: readonly Tensor[], inputShape: Shape): void {
+  if (!Array.isArray(calibration) || calibration.length === 0) {
+    throw new TypeError("calibration must be a list of at least one tensor; leave it out where there are no samples");
+  }
+  for (const [i, sample] of calibration.entries()) {
+    if (!Array.isArray(sample?.shape) || !(sample.data instanceof Float64Array)) {
+      throw new TypeError(`calibration[${i}] must be a tensor { shape, data }; tensor(shape, data) makes one`);
+    }
+    const { shape, data } = sample;
+    if (!sameShape(shape, inputShape) || data.length !== sizeOf(inputShape)) {
+      throw new RangeError(
+        `calibration[${i}] must have the shape ${formatShape(inputShape)}, got ${formatShape(shape)} and ${data.length} values`,
+      );
+    }
+    const at = data.findIndex((value: number) => !Number.isFinite(value));
+    if (at >= 0) throw new RangeError(`calibration[${i}] must hold finite numbers, element ${at} is ${data[at]}`);
+  }
+}
+
+function rangeOf(samples: readonly Tensor[]): InputRange {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const { data } of samples) {
+    for (const value of data) {
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  }
+  const room = CALIBRATION_ROOM * (high - low);
+  return [low - room, high + room];
+}
