@@ -22,6 +22,8 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EADDRINUSE: "the address is in use already; choose another port with --port",
   EADDRNOTAVAIL: "this machine has no such address; choose another with --host",
   ENOTFOUND: "there is no such host",
+  EAI_AGAIN: "its name could not be looked up; is there a network?",
+  ENOSPC: "no space is left for the output",
 };
 
 /** The line to print for an error, without the program's name, and the exit code. */
@@ -30,14 +32,15 @@ export function describeFailure(error: unknown, command: string): { readonly lin
     return { line: `${oneLine(error.message)} (see: ${command} --help)`, exitCode: EXIT.usage };
   }
   if (error instanceof CrcnnError) return { line: oneLine(error.message), exitCode: EXIT.failure };
-  const { code, path, address, port, message } = (error ?? {}) as NodeJS.ErrnoException & {
+  const { code, path, hostname, address, port, message } = (error ?? {}) as NodeJS.ErrnoException & {
+    hostname?: string;
     address?: string;
     port?: number;
   };
   const meaning = SYSTEM_ERRORS[code ?? ""];
   if (meaning) {
-    const subject = path ?? (address === undefined ? code : `${address}:${port}`);
-    return { line: oneLine(`${subject}: ${meaning}`), exitCode: EXIT.failure };
+    const subject = path ?? hostname ?? (address === undefined ? code : `${address}:${port}`);
+    return { line: oneLine(`${subject || '""'}: ${meaning}`), exitCode: EXIT.failure };
   }
   return {
     line: `this should not have happened: ${oneLine(message ?? String(error))} (with CRCNN_DEBUG=1 it says where)`,

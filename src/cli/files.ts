@@ -1,8 +1,10 @@
 /** Files that the commands read, and what comes with the package. */
 
+import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { loadTorch, type SourceModel } from "../builder/index.ts";
+import { CrcnnError } from "../errors/index.ts";
 
 /** Seen from `dist/cli`, where this runs. */
 const PACKAGE = new URL("../../", import.meta.url);
@@ -17,13 +19,31 @@ export async function packageVersion(): Promise<string> {
   return version;
 }
 
-/** A file that the user named. What the system says of a folder does not name it, so its path is added. */
+/** As many bytes as the largest model may have (256 MiB); images have less. */
+const MAX_FILE_BYTES = 2 ** 28;
+const CHUNK_BYTES = 2 ** 20;
+
+/**
+ * A file that the user named, which may be a device or a pipe without an end.
+ *
+ * @throws CrcnnError LIMIT_EXCEEDED, and what the system says; of a folder it does not say the name, so the path is added.
+ */
 export async function readNamed(file: string): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let length = 0;
   try {
-    return await readFile(file);
+    for await (const chunk of createReadStream(file, { highWaterMark: CHUNK_BYTES })) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > MAX_FILE_BYTES) {
+        throw new CrcnnError("LIMIT_EXCEEDED", `${file}: it has more than the ${MAX_FILE_BYTES} bytes that are read`);
+      }
+    }
   } catch (error) {
+    if (error instanceof CrcnnError) throw error;
     throw Object.assign(error as NodeJS.ErrnoException, { path: file });
   }
+  return Buffer.concat(chunks, length);
 }
 
 export async function loadModel(file: string): Promise<SourceModel> {

@@ -48,27 +48,50 @@ export function compareLogits(
   return { absolute, relative: largest > 0 ? absolute / largest : absolute };
 }
 
-/** As many columns as a terminal of 80 characters holds. */
+/** Most columns of a table; a narrow terminal gets fewer. */
 const COLUMNS = 10;
-const LABEL_WIDTH = 10;
+/** With the margin in front of it. */
+const LABEL_WIDTH = 12;
+const CELL_WIDTH = 9;
 /** Longer results are cut here: people read the first lines, programs --json. */
 const LONGEST = 60;
 
-/** Rows of figures under the numbers of their classes. */
-export function formatTable(rows: Readonly<Record<string, ArrayLike<number>>>): string {
+/** Four decimals, or where all figures are large or small five digits and an exponent. */
+function figureFormat(rows: readonly ArrayLike<number>[]): (value: number) => string {
+  let largest = 0;
+  for (const row of rows) for (let i = 0; i < row.length; i++) largest = Math.max(largest, Math.abs(row[i] as number));
+  const plain = largest === 0 || (largest >= 1e-2 && largest < 1e5);
+  return (value) => (plain ? value.toFixed(4) : value.toExponential(4));
+}
+
+/**
+ * Rows of figures under the numbers of their classes.
+ *
+ * @param width Characters in a line.
+ */
+export function formatTable(
+  rows: Readonly<Record<string, ArrayLike<number>>>,
+  width: number = process.stdout.columns || Number.POSITIVE_INFINITY,
+): string {
+  const figure = figureFormat(Object.values(rows));
   const length = Object.values(rows)[0]?.length ?? 0;
   const shown = Math.min(length, LONGEST);
+  const cellWidth = Object.values(rows).reduce(
+    (most, values) => Array.from(values).reduce((m: number, value) => Math.max(m, figure(value).length + 1), most),
+    CELL_WIDTH,
+  );
+  const columns = Math.min(COLUMNS, Math.max(1, Math.floor((width - LABEL_WIDTH) / cellWidth)));
   const lines: string[] = [];
   const line = (label: string, cells: readonly string[]): void => {
-    lines.push(`  ${label.padEnd(LABEL_WIDTH)}${cells.map((cell) => cell.padStart(9)).join("")}`);
+    lines.push(`  ${label}`.padEnd(LABEL_WIDTH) + cells.map((cell) => cell.padStart(cellWidth)).join(""));
   };
-  for (let from = 0; from < shown; from += COLUMNS) {
-    const indices = Array.from({ length: Math.min(COLUMNS, shown - from) }, (_, i) => from + i);
+  for (let from = 0; from < shown; from += columns) {
+    const indices = Array.from({ length: Math.min(columns, shown - from) }, (_, i) => from + i);
     line("class", indices.map(String));
     for (const [label, values] of Object.entries(rows))
       line(
         label,
-        indices.map((i) => (values[i] as number).toFixed(4)),
+        indices.map((i) => figure(values[i] as number)),
       );
   }
   if (shown < length) lines.push(`  … ${length - shown} more; --json prints all`);

@@ -134,6 +134,7 @@ function rangeOf(
     return [Math.min(...ends), Math.max(...ends)];
   }
   const [least, greatest] = extremes(images);
+  if (least === 0 && greatest === 0) return [0, 1];
   const outwards = (value: number): number => 2 ** Math.ceil(Math.log2(value));
   return [least < 0 ? -outwards(-least) : 0, greatest > 0 ? outwards(greatest) : 0];
 }

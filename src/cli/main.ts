@@ -40,10 +40,16 @@ async function dispatch(command: Command | undefined, [name, ...rest]: readonly 
   throw new UsageError(`there is no command ${JSON.stringify(name)}; there are ${names}`);
 }
 
-// Whoever reads our output may stop before its end, as `head` does.
+function fail(error: unknown, command: Command | undefined): number {
+  const { line, exitCode } = describeFailure(error, command ? `${PROGRAM.name} ${command.name}` : PROGRAM.name);
+  process.stderr.write(`${PROGRAM.name}: ${line}\n`);
+  if (process.env.CRCNN_DEBUG) console.error(error);
+  return exitCode;
+}
+
+// Whoever reads our output may stop before its end, as `head` does; a disk may be full.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
+  process.exit(error.code === "EPIPE" ? 0 : fail(error, command));
 });
 
 const raw = process.argv.slice(2);
@@ -51,8 +57,5 @@ const command = COMMANDS.find(({ name }) => name === raw[0]);
 try {
   await dispatch(command, raw);
 } catch (error) {
-  const { line, exitCode } = describeFailure(error, command ? `${PROGRAM.name} ${command.name}` : PROGRAM.name);
-  process.stderr.write(`${PROGRAM.name}: ${line}\n`);
-  if (process.env.CRCNN_DEBUG) console.error(error);
-  process.exitCode = exitCode;
+  process.exitCode = fail(error, command);
 }

@@ -28,25 +28,35 @@ function plainProgress(): Progress {
   };
 }
 
+/** A spinner reads the terminal, sees Ctrl-C there as a key, and then ends the process as if all had gone well. */
+function interrupted(code: number): void {
+  if (code === 0) process.exitCode = INTERRUPTED;
+}
+
 function terminalProgress(): Progress {
   let running: ReturnType<typeof spinner> | undefined;
+  const ended = (): void => {
+    running = undefined;
+    process.off("exit", interrupted);
+  };
   return {
     step(title) {
-      // While it spins, it catches the signals that would end the process.
+      // While it spins, it also catches the signals that would end the process.
       const shown = spinner({ output: process.stderr, onCancel: () => process.exit(INTERRUPTED) });
       running = shown;
+      process.on("exit", interrupted);
       shown.start(title);
       return {
         update: (done, total) => shown.message(`${title} (${done} of ${total})`),
         done(line) {
           shown.stop(`${title}: ${line}`);
-          running = undefined;
+          ended();
         },
       };
     },
     abandon() {
       running?.clear();
-      running = undefined;
+      ended();
     },
   };
 }

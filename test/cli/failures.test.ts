@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -47,6 +47,7 @@ describe("crcnn run says in one line what is wrong and what would be right", () 
     ["an image for a network of vectors", () => [LINEAR, DIGIT], [/1x28x28/, /12/]],
     ["vectors for a network of images", () => [LENET, VECTORS], [/2x12/, /1x28x28/]],
     ["a text file as the image", () => [LENET, here("note.txt")], [/note\.txt/, /text file/, /numpy\.save/]],
+    ["an image without a name", () => [LENET, ""], [/^crcnn: "": there is no such file/]],
     ["a missing image", () => [LENET, here("missing.png")], [/missing\.png: there is no such file/]],
     ["labels as images", () => [LENET, fixture("data/mnist16-labels-idx1-ubyte.gz")], [/labels/, /images/]],
     ["values that are no numbers", () => [LINEAR, here("nan.npy")], [/nan\.npy: value 11 is NaN/]],
@@ -79,6 +80,7 @@ describe("wrong usage has exit code 2 and points to the help", () => {
     ["an argument too many", () => ["demo", "now"], /"now"/],
     ["no server", () => ["classify", DIGIT, "--model", "m"], /--server is missing/],
     ["no model's name", () => ["classify", DIGIT, "--server", NOWHERE], /--model is missing/],
+    ["an address with a password", () => ["classify", DIGIT, "--server", "http://me:pw@h", "--model", "m"], /without/],
     ["an address that is none", () => ["classify", DIGIT, "--server", "localhost:80", "--model", "m"], /http:\/\/127/],
   ])("%s", async (_, args, reason) => {
     await expectFailure(args(), 2, reason);
@@ -92,6 +94,29 @@ test("serve and classify fail in one line, too", async () => {
   const classify = ["classify", DIGIT, "--server", NOWHERE, "--model", "m"];
   // A step that did not come to its end leaves nothing on the screen.
   await expectFailure(classify, 1, /no answer came from http:\/\/127\.0\.0\.1:47114 \(the connection was refused\)/);
+});
+
+test("a host that does not exist is named", async () => {
+  const serve = ["serve", "--models", fixture("models/linear"), "--port", "0", "--host", "no such host"];
+  await expectFailure(serve, 1, /no such host: (there is no such host|its name could not be looked up)/);
+});
+
+// Linux has both files; elsewhere there is nothing of the kind to try.
+describe.runIf(process.platform === "linux")("devices", () => {
+  test("a file without an end is read up to the limit", async () => {
+    await expectFailure(["run", LENET, "/dev/zero"], 1, /\/dev\/zero: it has more than the 268435456 bytes/);
+    await expectFailure(["run", "/dev/zero", DIGIT], 1, /\/dev\/zero: it has more than the 268435456 bytes/);
+  });
+
+  test("an output without space is one line", async () => {
+    const full = openSync("/dev/full", "w");
+    try {
+      const outcome = await crcnn(["--help"], {}, full);
+      expect(outcome).toEqual({ code: 1, stdout: "", stderr: "crcnn: ENOSPC: no space is left for the output\n" });
+    } finally {
+      closeSync(full);
+    }
+  });
 });
 
 test("where an error happened is told on request alone", async () => {

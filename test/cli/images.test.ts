@@ -39,6 +39,7 @@ test.each<[string, number[], ImageArguments, [number, number]]>([
   ["powers of two themselves", [-2, 8], {}, [-2, 8]],
   ["bytes", [0, 255], {}, [0, 256]],
   ["nothing but negative values", [-3, -5], {}, [-8, 0]],
+  ["values that normalisation makes all zero", [100], { mean: "100" }, [0, 1]],
   ["values that are normalised here", [0, 200], { mean: "100", std: "50" }, [-2, 2]],
 ])("the input range of %s", async (_, values, options, expected) => {
   const { inputRange } = await read([1, 4, 4], values, options);

@@ -24,14 +24,19 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-export function crcnn(args: readonly string[], env: Record<string, string> = {}): Promise<Outcome> {
+/** @param output A file descriptor to take the standard output, which is then not collected. */
+export function crcnn(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  output: number | "pipe" = "pipe",
+): Promise<Outcome> {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", output, "pipe"],
     env: { ...process.env, CRCNN_DEBUG: "", ...env },
   });
   const text = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const) {
-    child[stream].setEncoding("utf8").on("data", (data: string) => {
+    child[stream]?.setEncoding("utf8").on("data", (data: string) => {
       text[stream] += data;
     });
   }

@@ -23,8 +23,11 @@ export const classify: Command = defineCommand({
     ...imageOptions,
   },
   async run(args) {
-    const protocol = URL.canParse(args.server) ? new URL(args.server).protocol : undefined;
-    if (protocol !== "http:" && protocol !== "https:") {
+    const url = URL.canParse(args.server) ? new URL(args.server) : undefined;
+    if (url?.username || url?.password) {
+      throw new UsageError("--server takes an address without a user name and password, as http://127.0.0.1:8080");
+    }
+    if (url?.protocol !== "http:" && url?.protocol !== "https:") {
       throw new UsageError(`--server takes an address as http://127.0.0.1:8080, got ${JSON.stringify(args.server)}`);
     }
     const set = await readImageFiles(args._, args);
