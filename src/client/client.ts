@@ -10,6 +10,7 @@ import {
   type ModelSummary,
   type PlanRequest,
   parseModelList,
+  parsePlanRequest,
   parseSessionCreated,
   paths,
   planHash,
@@ -59,8 +60,9 @@ export function createClient({ server, fetch: send, onProgress = () => {}, signa
     },
     async open(model, request) {
       const started = performance.now();
+      const body = JSON.stringify(request) ?? "";
+      parsePlanRequest(body);
       onProgress({ step: "plan", done: 0, total: 1 });
-      const body = JSON.stringify(request);
       const answer = await transport({
         method: "POST",
         path: paths.plan(model),

@@ -68,6 +68,8 @@ function parseServer(server: string): URL {
   if (url?.protocol !== "http:" && url?.protocol !== "https:") {
     throw new TypeError(`server must be an address as http://127.0.0.1:8080, got ${JSON.stringify(server)}`);
   }
+  if (url.username || url.password)
+    throw new TypeError("server must be an address without a user name and password, which fetch does not send");
   // Paths are resolved relative to a folder.
   if (!url.pathname.endsWith("/")) url.pathname += "/";
   return url;
@@ -77,10 +79,14 @@ function contentTypeOf(body: string | Uint8Array): string {
   return typeof body === "string" ? CONTENT_TYPES.json : CONTENT_TYPES.binary;
 }
 
+/** What Node's `fetch` calls a connection that the other side ended in the middle of an exchange. */
+const BROKEN_OFF: readonly unknown[] = ["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"];
+
 /** `fetch` says "fetch failed" and hides the reason in the error's cause. */
 function reasonOf(error: unknown): string {
   const { cause, message } = (error ?? {}) as { cause?: { code?: unknown; message?: unknown }; message?: unknown };
   if (cause?.code === "ECONNREFUSED") return "the connection was refused";
+  if (BROKEN_OFF.includes(cause?.code)) return "the connection broke off";
   if (cause?.code === "ENOTFOUND" || cause?.code === "EAI_AGAIN") return "its name is not known";
   return String(cause?.code ?? cause?.message ?? message ?? error);
 }

@@ -115,6 +115,17 @@ describe("errors", () => {
     await expectError(proxy.models(), "SERVER_REFUSED", /502 .* is it a crcnn server/);
   });
 
+  test("of a request are told before anything is sent", async () => {
+    const silent = clientOf({}, () => expect.unreachable("a request was sent"));
+    for (const request of [undefined, { inputShape: "5" }, { inputShape: [5], precision: Number.NaN }]) {
+      await expectError(
+        silent.open("linear", request as never),
+        "INVALID_MESSAGE",
+        /plan request|inputShape|precision/,
+      );
+    }
+  });
+
   test("of the way to it say what to check", async () => {
     const closed = createClient({ server: "http://127.0.0.1:47113" });
     await expectError(
@@ -124,6 +135,10 @@ describe("errors", () => {
     );
     const lost = clientOf({}, () => new Response(new ReadableStream({ pull: (c) => c.error(new Error("reset")) })));
     await expectError(lost.models(), "SERVER_UNREACHABLE", /reset/);
+    const reset = Object.assign(new TypeError("fetch failed"), { cause: { code: "UND_ERR_SOCKET" } });
+    const cut = clientOf({}, () => Promise.reject(reset));
+    await expectError(cut.models(), "SERVER_UNREACHABLE", /\(the connection broke off\)/);
+    expect(() => createClient({ server: "http://me:secret@x" })).toThrow(/^server must be .* without a user name/);
     for (const server of ["127.0.0.1:80", "ftp://x", "", "nonsense"]) {
       expect(() => createClient({ server })).toThrow("server must be an address as http://127.0.0.1:8080");
     }

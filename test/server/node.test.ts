@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -24,6 +25,7 @@ beforeAll(async () => {
   for (const [name, path] of Object.entries(MODELS)) copyFileSync(join(fixtures, path), join(models, `${name}.pt`));
   writeFileSync(join(models, "broken.pt"), "this is no model");
   writeFileSync(join(models, "notes.txt"), "not looked at");
+  mkdirSync(join(models, "folder.pt"));
   child = spawn(process.execPath, [program, "serve", "--models", models, "--port", "0"], {
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -39,7 +41,7 @@ afterAll(() => {
   rmSync(models, { recursive: true });
 });
 
-test("a client in another process gets its logits, and the file that is no model was named", async () => {
+test("a client in another process gets its logits, and the files that are no models were named", async () => {
   const client = createClient({ server: url });
   expect((await client.models()).map(({ name }) => name)).toEqual(["linear", "square"]);
   const session = await client.open("square", { inputShape: INPUT_SHAPE, rencryptPositions: [2] });
@@ -48,7 +50,7 @@ test("a client in another process gets its logits, and the file that is no model
   for (const [i, value] of expected.entries()) expect(logits.data[i]).toBeCloseTo(value, 3);
   expect(milliseconds.evaluate).toBeGreaterThan(0);
   await session.close();
-  expect(complaint).toMatch(/^crcnn: broken\.pt: [^\n]*text file[^\n]*\n$/);
+  expect(complaint).toMatch(/^crcnn: broken\.pt: [^\n]*text file[^\n]*\ncrcnn: folder\.pt: it cannot be read[^\n]*\n$/);
 });
 
 test("over a socket, too, a body that is too large is refused by its declared length", async () => {
@@ -72,6 +74,19 @@ test("a server in this process closes when asked, and leaves no signal handler b
   await server.closed;
   expect(process.listenerCount("SIGTERM")).toBe(before);
   await expect(fetch(`${server.url}/health`)).rejects.toThrow();
+});
+
+test("a client that does not finish its message does not keep the server from closing", async () => {
+  const server = await serve({ models, port: 0 });
+  const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+  await once(socket, "connect");
+  socket.on("error", () => {});
+  socket.write("POST /models/linear/plan HTTP/1.1\r\nHost: server\r\nContent-Length: 100\r\n\r\n{");
+  // Answered when the server has seen the other message begin.
+  await fetch(`${server.url}/health`);
+  const gone = once(socket, "close");
+  await server.close();
+  await gone;
 });
 
 test("told to end by SIGTERM, the process ends by itself and well", async () => {

@@ -27,8 +27,7 @@ export async function loadModels(directory: string): Promise<LoadedModels> {
     try {
       models.set(basename(file, EXTENSION), loadTorch(await readFile(join(directory, file)), file));
     } catch (error) {
-      if (!(error instanceof CrcnnError)) throw error;
-      skipped.push(error);
+      skipped.push(error instanceof CrcnnError ? error : unreadable(file, error as NodeJS.ErrnoException));
     }
   }
   if (models.size > 0) return { models, skipped };
@@ -38,4 +37,11 @@ export async function loadModels(directory: string): Promise<LoadedModels> {
       ? `${directory} holds no ${EXTENSION} file; save models there with torch.save(model, "name${EXTENSION}")`
       : `${directory} holds no model that can be served: ${skipped[0]?.message}`,
   );
+}
+
+/** A folder, a file without permission, one above the 2 GiB that Node reads at once. */
+function unreadable(file: string, error: NodeJS.ErrnoException): CrcnnError {
+  return new CrcnnError("INVALID_FILE", `${file}: it cannot be read (${error.code ?? error.message})`, {
+    cause: error,
+  });
 }

@@ -25,9 +25,12 @@ export interface RunningServer {
   readonly skipped: readonly CrcnnError[];
   /** Ends when the server has stopped listening, by {@link close} or by SIGTERM or SIGINT. */
   readonly closed: Promise<void>;
-  /** Takes no new connection, lets requests that run finish, ends all sessions. */
+  /** Takes no new connection, gives requests that run two seconds to finish, ends all sessions. */
   close(): Promise<void>;
 }
+
+/** How long requests that have begun may take to finish when the server ends, in milliseconds. */
+const GRACE = 2000;
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
@@ -63,6 +66,9 @@ export async function serve({
     server.close();
     // Idle keep-alive connections would hold the server open for seconds.
     if ("closeIdleConnections" in server) server.closeIdleConnections();
+    // A client that sends slowly, or nothing, must not keep the server from ending.
+    const patience = setTimeout(() => "closeAllConnections" in server && server.closeAllConnections(), GRACE);
+    server.once("close", () => clearTimeout(patience));
     return closed;
   }
   for (const signal of SIGNALS) process.once(signal, close);
