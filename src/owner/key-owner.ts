@@ -2,7 +2,7 @@
 
 import type { CkksCiphertext, Plaintext } from "../ckks/index.ts";
 import { CrcnnError, throwIfAborted } from "../errors/index.ts";
-import { type RandomSource, systemRandom } from "../math/index.ts";
+import { createEngine, createThreadedEngine, type Engine, type RandomSource, systemRandom } from "../math/index.ts";
 import {
   createEvaluator,
   type EncryptedTensor,
@@ -40,6 +40,8 @@ export type OwnerRequest =
   | { readonly scheme: "ckks"; readonly parameters: RlweParameters; readonly policy?: ScalePolicy };
 
 export interface OwnerOptions extends ContextOptions {
+  /** Threads that compute, the calling one included; 1 by default. Not used where an engine is given, or a backend forced. */
+  readonly threads?: number | "auto" | undefined;
   /** The operating system's generator by default. */
   readonly random?: RandomSource | undefined;
   /** Called after each evaluation key of the manifest. */
@@ -96,7 +98,7 @@ export function defaultPolicy({ dataPrimes }: RlweParameters): ScalePolicy {
 export async function createOwner(request: OwnerRequest, options: OwnerOptions = {}): Promise<KeyOwner> {
   const { random = systemRandom, onProgress, signal } = options;
   throwIfAborted(signal);
-  const context = createRlweContext(request.parameters, options);
+  const context = createRlweContext(request.parameters, { ...options, engine: await engineFor(options) });
   const policy = request.policy ?? defaultPolicy(request.parameters);
   const secret = createSecretKey(context, random);
   const store = createKeyStore(secret, random);
@@ -181,6 +183,8 @@ export async function createOwner(request: OwnerRequest, options: OwnerOptions =
       secret.destroy();
       freeEvaluationKeys(evaluationKeys);
       store.clear();
+      // An engine that was given may have other users.
+      if (!options.engine) void context.engine.close();
     },
   };
   try {
@@ -190,6 +194,13 @@ export async function createOwner(request: OwnerRequest, options: OwnerOptions =
     throw error;
   }
   return owner;
+}
+
+async function engineFor({ engine, backend, threads, ...sizes }: OwnerOptions): Promise<Engine> {
+  if (engine) return engine;
+  return backend === undefined && threads !== undefined
+    ? createThreadedEngine({ threads, ...sizes })
+    : createEngine({ backend, ...sizes });
 }
 
 /** Longest work without a pause, in milliseconds: a page can paint, and a caller cancel, between two keys. */

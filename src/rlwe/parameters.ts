@@ -27,6 +27,8 @@ export interface RlweParameters {
 export interface RlweContext {
   readonly parameters: RlweParameters;
   readonly ring: Ring;
+  /** What the ring computes with. */
+  readonly engine: Engine;
   /** Tells parameters apart: equal strings mean that ciphertexts and keys fit each other. */
   readonly id: string;
   /** L, the index of the last data prime. */
@@ -64,7 +66,8 @@ export function createRlweContext(parameters: RlweParameters, options: ContextOp
     if (!isPrime(prime)) throw new RangeError(`dataPrimes and specialPrimes must hold primes, got ${prime}`);
   }
   if (security !== "insecure") requireSecure(ringDegree, primes, security);
-  const ring = createRing(ringDegree, primes, options.engine ?? createEngine(options));
+  const engine = options.engine ?? createEngine(options);
+  const ring = createRing(ringDegree, primes, engine);
 
   const maxLevel = dataPrimes.length - 1;
   const alpha = specialPrimes.length;
@@ -78,6 +81,7 @@ export function createRlweContext(parameters: RlweParameters, options: ContextOp
   return {
     parameters,
     ring,
+    engine,
     id: `${ringDegree}:${dataPrimes.join(",")}:${specialPrimes.join(",")}`,
     maxLevel,
     alpha,
