@@ -18,6 +18,18 @@ function specifiersOf(text: string): string[] {
   return [...text.matchAll(forms)].map((match) => (match[1] ?? match[2]) as string);
 }
 
+const root = join(dist, "..");
+const { imports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  imports: Record<string, Record<string, string>>;
+};
+
+/** The files that a specifier may stand for: for a subpath import those of every runtime. Undefined for a package. */
+function targetsOf(specifier: string, importer: string): string[] | undefined {
+  if (specifier.startsWith(".")) return [resolve(dirname(importer), specifier)];
+  const built = Object.values(imports[specifier] ?? {}).filter((path) => path.startsWith("./dist/"));
+  return built.length > 0 ? built.map((path) => join(root, path)) : undefined;
+}
+
 /** All modules behind an entry, with the packages that they import. */
 function walk(entry: string): { files: Set<string>; packages: Set<string> } {
   const files = new Set<string>();
@@ -27,7 +39,8 @@ function walk(entry: string): { files: Set<string>; packages: Set<string> } {
     if (files.has(file)) continue;
     files.add(file);
     for (const specifier of specifiersOf(readFileSync(file, "utf8"))) {
-      if (specifier.startsWith(".")) pending.push(resolve(dirname(file), specifier));
+      const targets = targetsOf(specifier, file);
+      if (targets) pending.push(...targets);
       else packages.add(specifier);
     }
   }
