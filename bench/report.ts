@@ -73,6 +73,5 @@ export function writeRows<T extends { name: string; params: string }>(
     fresh.delete(identify(row));
     return replacement;
   });
-  const lines = [...kept, ...fresh.values()].map((row) => `  ${JSON.stringify(row)}`);
-  writeFileSync(file, `[\n${lines.join(",\n")}\n]\n`);
+  writeFileSync(file, `${JSON.stringify([...kept, ...fresh.values()], null, 2)}\n`);
 }
