@@ -73,8 +73,9 @@ async function benchNetworks(): Promise<void> {
   const rival = await createRival(YARDSTICK);
   for (const name of NETWORKS) {
     if (options.grep && !isWanted({ name: `network/${name}`, params: "" })) continue;
-    const { cases, memory } = await networkBench(name, rival);
+    const { cases, memory, close } = await networkBench(name, rival);
     measureAll(`Network ${name}`, cases);
+    await close();
     const [keys, heap] = [memory.keyBytes, memory.heapBytes].map((bytes) => (bytes / 1e6).toFixed(1));
     console.log(`evaluation keys on the wire ${keys} MB, the server's heap ${heap} MB`);
   }

@@ -19,9 +19,10 @@ export interface Stage {
 }
 
 export function createStage(backend: Backend): Stage {
-  const { heap, kernels } = createEngine({ backend });
+  const engine = createEngine({ backend });
+  const { heap, kernels } = engine;
   const primes = findNttPrimes(RING_DEGREE, [30, 30, 30]);
-  const ring = createRing(RING_DEGREE, primes, heap, kernels);
+  const ring = createRing(RING_DEGREE, primes, engine);
   const { offset } = heap.allocate((INPUTS + 1) * RING_DEGREE);
   const next = sequence(1);
   // Below the smallest prime, so that a limb may stand for residues of any of them.

@@ -1,9 +1,9 @@
-/** Whole networks: the server's warm evaluation on one thread, against one rotation of the rival. */
+/** Whole networks: the server's warm evaluation, against one rotation of the rival. */
 
 import { readFileSync } from "node:fs";
 import { type CompiledNetwork, compile, loadTorch } from "crcnn/builder";
 import { readNpy } from "crcnn/data";
-import { type Backend, createEngine } from "crcnn/math";
+import { createEngine, createThreadedEngine, type Engine } from "crcnn/math";
 import { createOwner } from "crcnn/owner";
 import { prepareProgram, runEncrypted } from "crcnn/plan";
 import { freeCiphertext, modulusBits, serializeEvaluationKeys } from "crcnn/rlwe";
@@ -28,13 +28,16 @@ export interface NetworkBench {
   readonly cases: readonly Case[];
   /** Keys on the wire, and the server's heap: keys, encoded weights and one evaluation. */
   readonly memory: { readonly keyBytes: number; readonly heapBytes: number };
+  /** Stops threads. */
+  close(): Promise<void>;
 }
 
-/** The same network with either kernels. */
+/** The same network on one thread, on two, and with the TypeScript kernels. */
 export async function networkBench(name: string, rival: Rival): Promise<NetworkBench> {
   const network = compileFixture(name);
   const turns = yardstick(rival);
-  const [wasm, typescript] = [await serve(name, network, "wasm"), await serve(name, network, "ts")];
+  const two = await createThreadedEngine({ threads: 2 });
+  const wasm = await serve(name, network, createEngine({ backend: "wasm" }));
   const { parameters } = network.manifest;
   const bits = modulusBits([...parameters.dataPrimes, ...parameters.specialPrimes]).toFixed(0);
   const cost = network.costs[0]!;
@@ -47,7 +50,8 @@ export async function networkBench(name: string, rival: Rival): Promise<NetworkB
   const params = `N=${parameters.ringDegree}, log2 QP ${bits}, ${cost.rotations} rotations`;
   const cases = [
     { ...wasm, suffix: "" },
-    { ...typescript, suffix: ", TypeScript kernels" },
+    { ...(await serve(name, network, two)), suffix: ", 2 threads" },
+    { ...(await serve(name, network, createEngine({ backend: "ts" }))), suffix: ", TypeScript kernels" },
   ].map(({ run, verify, suffix }) => ({
     ...common,
     params: params + suffix,
@@ -57,7 +61,7 @@ export async function networkBench(name: string, rival: Rival): Promise<NetworkB
       turns.verify();
     },
   }));
-  return { cases, memory: wasm.memory };
+  return { cases, memory: wasm.memory, close: two.close };
 }
 
 function compileFixture(name: string): CompiledNetwork {
@@ -82,9 +86,9 @@ function yardstick(rival: Rival): { rotate: () => void; verify: () => void } {
 async function serve(
   name: string,
   { manifest, plans, schedules }: CompiledNetwork,
-  backend: Backend,
+  engine: Engine,
 ): Promise<{ run: () => void; verify: () => void; memory: NetworkBench["memory"] }> {
-  const owner = await createOwner(manifest, { engine: createEngine({ backend }) });
+  const owner = await createOwner(manifest, { engine });
   const segment = manifest.segments[0]!;
   const program = prepareProgram(plans[0]!, schedules[0]!, owner.evaluator.encoder);
   const images = readNpy(readFileSync(new URL("samples/mnist16.input.npy", FIXTURES)));
@@ -100,7 +104,7 @@ async function serve(
       const { data } = owner.decryptOutput(segment, result);
       result.forEach(freeCiphertext);
       const largest = Math.max(...expected.map(Math.abs));
-      requireNear(`ours (${backend})`, data, expected, PRECISION * largest);
+      requireNear(`ours (${engine.kernels.backend}, threads: ${engine.threads})`, data, expected, PRECISION * largest);
     },
     get memory() {
       const keyBytes = serializeEvaluationKeys(owner.context, owner.evaluationKeys).length;
