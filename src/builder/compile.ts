@@ -182,6 +182,8 @@ function assemble(analysed: readonly AnalysedPlan[], chosen: ChosenParameters): 
         inputLevel: inputLevels[i],
         output: plan.output,
         outputCiphertexts: plan.outputs.length,
+        outputLevel: schedules[i].levels[plan.outputs[0]],
+        outputScale: schedules[i].scales[plan.outputs[0]],
         expectedError: SIGMAS * deviations[i],
       })),
     },

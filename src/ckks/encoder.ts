@@ -36,6 +36,12 @@ export interface EncodeOptions {
   readonly raised?: boolean;
 }
 
+/** Decoded slots. */
+export interface DecodedSlots extends SlotVector {
+  /** The largest coefficient as a part of the largest that the modulus holds: near 1 where values have wrapped around. */
+  readonly fill: number;
+}
+
 export interface Encoder {
   /** Slots of a full ciphertext: N / 2. */
   readonly slots: number;
@@ -54,7 +60,7 @@ export interface Encoder {
    *
    * @param slots How many slots to read, a power of two; fewer than N / 2 reads a sparse vector. N / 2 by default.
    */
-  decode(message: Polynomial<"coefficient">, scale: number, slots?: number): SlotVector;
+  decode(message: Polynomial<"coefficient">, scale: number, slots?: number): DecodedSlots;
 }
 
 /** Powers of 3 modulo 4 alternate between a root and its conjugate; a single complex slot is two equal ones therefore. */
@@ -121,9 +127,11 @@ export function createEncoder(context: RlweContext): Encoder {
       requireSlots(slots);
       const { slots: embedded, toSlots } = embedding(Math.max(slots, SMALLEST_EMBEDDING));
       const coefficients = centredCoefficients(message, maximumSlots / embedded);
+      const half = message.basis.reduce((product, index) => product * ring.moduli[index].value, 0.5);
+      const fill = largestMagnitude(coefficients) / half;
       for (let i = 0; i < coefficients.length; i++) coefficients[i] /= scale;
       const { real, imaginary } = toSlots(coefficients);
-      return { real: real.subarray(0, slots), imaginary: imaginary.subarray(0, slots) };
+      return { real: real.subarray(0, slots), imaginary: imaginary.subarray(0, slots), fill };
     },
   };
 }

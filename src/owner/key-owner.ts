@@ -1,6 +1,6 @@
 /** The key's owner: the one who encrypts, decrypts, makes keys and refreshes. */
 
-import type { CkksCiphertext, Plaintext } from "../ckks/index.ts";
+import { type CkksCiphertext, formatScale, type Plaintext, sameScale } from "../ckks/index.ts";
 import { CrcnnError, throwIfAborted } from "../errors/index.ts";
 import { createEngine, createThreadedEngine, type Engine, type RandomSource, systemRandom } from "../math/index.ts";
 import {
@@ -116,20 +116,22 @@ export async function createOwner(request: OwnerRequest, options: OwnerOptions =
     });
   }
 
-  /** Real slots, and the largest imaginary part: real messages have none, so it measures the error. */
+  /** Real slots; the largest imaginary part, which measures the error, since real messages have none; and how full the modulus is. */
   function decryptVectors(
     ciphertexts: readonly CkksCiphertext[],
     slots: number,
-  ): { vectors: Float64Array[]; error: number } {
+  ): { vectors: Float64Array[]; error: number; fill: number } {
     let error = 0;
+    let fullest = 0;
     const vectors = ciphertexts.map((ciphertext) => {
       const phase = decryptPhase(secret, ciphertext);
-      const { real, imaginary } = encoder.decode(phase, ciphertext.scale, slots);
+      const { real, imaginary, fill } = encoder.decode(phase, ciphertext.scale, slots);
+      fullest = Math.max(fullest, fill);
       phase.block.free();
       for (const part of imaginary) error = Math.max(error, Math.abs(part));
       return real;
     });
-    return { vectors, error };
+    return { vectors, error, fill: fullest };
   }
 
   const owner: KeyOwner = {
@@ -162,19 +164,16 @@ export async function createOwner(request: OwnerRequest, options: OwnerOptions =
     encryptInput(segment, input) {
       return encryptVectors(packInput(segment.input, input), segment.inputLevel);
     },
-    decryptOutput({ output, slots, outputCiphertexts, expectedError }, ciphertexts) {
-      if (ciphertexts.length !== outputCiphertexts) {
-        throw new CrcnnError(
-          "INVALID_MESSAGE",
-          `the result has ${ciphertexts.length} ciphertexts, the plan says ${outputCiphertexts}; run the plan again`,
-        );
-      }
-      const { vectors, error } = decryptVectors(ciphertexts, slots);
-      if (error > LOST_FACTOR * expectedError * output.factor) {
+    decryptOutput(segment, ciphertexts) {
+      requireResult(segment, ciphertexts);
+      const { output, slots, expectedError } = segment;
+      const { vectors, error, fill } = decryptVectors(ciphertexts, slots);
+      if (fill > LARGEST_FILL || error > LOST_FACTOR * expectedError * output.factor) {
         throw new CrcnnError(
           "PRECISION_LOST",
-          `the result's error is about ${error.toExponential(1)}, ${expectedError.toExponential(1)} was planned: the values left the range ` +
-            "that the plan was made for (calibrate with inputs like this one), or the ciphertext was damaged",
+          `the result fills ${Math.round(100 * fill)} % of its modulus with an error of about ${error.toExponential(1)}, planned were at most ` +
+            `${100 * LARGEST_FILL} % and ${expectedError.toExponential(1)}: the values left the range that the plan was made for (calibrate with ` +
+            "inputs like this one), or the ciphertext was damaged",
         );
       }
       return unpackOutput(output, slots, vectors);
@@ -222,8 +221,26 @@ async function makeInStretches(
   }
 }
 
+/** @throws CrcnnError INVALID_MESSAGE when ciphertexts are not what the plan's last operation yields. */
+function requireResult(segment: SegmentManifest, ciphertexts: readonly CkksCiphertext[]): void {
+  const { outputCiphertexts, outputLevel, outputScale } = segment;
+  const fits = ({ level, scale }: CkksCiphertext): boolean => level === outputLevel && sameScale(scale, outputScale);
+  if (ciphertexts.length === outputCiphertexts && ciphertexts.every(fits)) return;
+  const found = ciphertexts.map(({ level, scale }) => `level ${level} and scale ${formatScale(scale)}`).join(", ");
+  throw new CrcnnError(
+    "INVALID_MESSAGE",
+    `the plan yields ${outputCiphertexts} ciphertexts of level ${outputLevel} and scale ${formatScale(outputScale)}, got ` +
+      `${ciphertexts.length}${found ? ` of ${found}` : ""}; run the plan again`,
+  );
+}
+
+/**
+ * A plan leaves its outputs a quarter of the modulus. Values that wrapped around fill all of it with their coefficients, and need not
+ * show in imaginary parts, since a real message stays a real one modulo Q.
+ */
+const LARGEST_FILL = 0.5;
 /**
  * A result whose imaginary parts exceed the planned error this many times is not returned. Slots that hold no output may carry more noise
- * than those that do, hence the room; a wrapped value exceeds it by many orders of magnitude.
+ * than those that do, hence the room; a damaged ciphertext exceeds it by many orders of magnitude.
  */
 const LOST_FACTOR = 1000;

@@ -19,8 +19,10 @@ export interface SegmentManifest {
   /** Level at which inputs are encrypted: a segment that is shorter than the chain need not carry all of it. */
   readonly inputLevel: number;
   readonly output: OutputPacking;
-  /** Ciphertexts of a result. */
+  /** Ciphertexts of a result, with their level and scale. */
   readonly outputCiphertexts: number;
+  readonly outputLevel: number;
+  readonly outputScale: number;
   /** Largest error that is expected of an output, in its own units: an imaginary part far above it means that the result is lost. */
   readonly expectedError: number;
 }
@@ -98,7 +100,8 @@ function reviveSegment(
   { ringDegree, dataPrimes }: RlweParameters,
   invalid: (what: string) => CrcnnError,
 ): SegmentManifest {
-  const { slots, input, inputLevel, output, outputCiphertexts, expectedError } = segment ?? {};
+  const { slots, input, inputLevel, output, outputCiphertexts, outputLevel, outputScale, expectedError } =
+    segment ?? {};
   const source = input?.source as unknown;
   const position = output?.position as unknown;
   if (!Number.isInteger(inputLevel) || inputLevel < 0 || inputLevel >= dataPrimes.length) throw invalid("input level");
@@ -112,6 +115,8 @@ function reviveSegment(
   // Anything else would switch off the check of a result's error.
   if (!(expectedError > 0) || !Number.isFinite(expectedError)) throw invalid("expected error");
   if (!Number.isInteger(outputCiphertexts) || outputCiphertexts < 1) throw invalid("output");
+  if (!Number.isInteger(outputLevel) || outputLevel < 0 || outputLevel > inputLevel) throw invalid("output level");
+  if (!(outputScale > 0) || !Number.isFinite(outputScale)) throw invalid("output scale");
   if (position.some((slot) => slot < 0 || slot >= slots * outputCiphertexts)) throw invalid("output");
   return {
     ...segment,

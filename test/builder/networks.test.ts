@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { compile, runModel } from "../../src/builder/index.ts";
 import { CrcnnError } from "../../src/errors/index.ts";
+import { createOwner } from "../../src/owner/index.ts";
 import { runClear, type Tensor } from "../../src/plan/index.ts";
 import { maximumModulusBits, modulusBits } from "../../src/rlwe/index.ts";
 import { argmax, loadFixture, runCompiled } from "../helpers/encrypted.ts";
@@ -110,6 +111,37 @@ describe("compile", () => {
       (error: CrcnnError) => error.code,
     );
     expect(code).toBe("PRECISION_LOST");
+  });
+
+  test.each([3, 10, 1000])(
+    "values %i times too large are noticed in the result itself, where nothing checked the input",
+    async (times) => {
+      const network = compile(mlp, { inputShape: [1, 28, 28] });
+      const { range: _, ...input } = network.manifest.segments[0]!.input;
+      const unchecked = {
+        ...network,
+        manifest: { ...network.manifest, segments: [{ ...network.manifest.segments[0]!, input }] },
+      };
+      const [digit] = unbatch(readNpy("samples/mnist16.input.npy"));
+      const bright: Tensor = { shape: [1, 28, 28], data: digit!.data.map((value) => times * value) };
+      const wanted = runModel(mlp, bright).data;
+      const found = await runCompiled(unchecked, [bright]).then(
+        ({ outputs }) => relativeError(outputs[0]!.data, wanted) < 1e-3,
+        (error: CrcnnError) => error.code === "PRECISION_LOST",
+      );
+      // Right, or refused: never something else.
+      expect(found).toBe(true);
+    },
+  );
+
+  test("a fresh ciphertext is not taken for a result", async () => {
+    const network = compile(linear, { inputShape: [1, 28, 28] });
+    const owner = await createOwner(network.manifest);
+    const segment = network.manifest.segments[0]!;
+    const fresh = owner.encryptInput(segment, { shape: [1, 28, 28], data: new Float64Array(784) });
+    const refusal = expect.objectContaining({ code: "INVALID_MESSAGE", message: expect.stringContaining("scale 2^") });
+    expect(() => owner.decryptOutput(segment, fresh)).toThrow(refusal);
+    expect(() => owner.decryptOutput(segment, [])).toThrow(expect.objectContaining({ code: "INVALID_MESSAGE" }));
   });
 
   test("impossible wishes are refused", () => {

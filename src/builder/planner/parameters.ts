@@ -176,7 +176,8 @@ function evaluate(
     const schedule = schedulePlan(plan, parameters, policy, { level, scale: messageScale });
     for (const [id, { op }] of plan.nodes.entries()) {
       const room = moduli[schedule.levels[id]] / (2 * RANGE_MARGIN);
-      if (statistics.largest[id] * schedule.scales[id] > room) return undefined;
+      // A scale must fit by itself, too, however small the values are: operations refuse one that does not.
+      if (Math.max(statistics.largest[id], 1) * schedule.scales[id] > room) return undefined;
       if (op === "weightedSum" && schedule.operandScales[id] < 1) return undefined;
     }
     const deviation = estimateNoise(plan, statistics, parameters, schedule);
@@ -191,6 +192,6 @@ function evaluate(
 /** The largest power of two at which the last products of all plans fit the modulus that is left. */
 function largestOutputScale(plans: readonly AnalysedPlan[], modulus: number, messageScale: number): number {
   const largest = Math.max(...plans.map(({ largestFinal }) => largestFinal));
-  const fitting = largest === 0 ? 0 : Math.floor(Math.log2(modulus / (2 * RANGE_MARGIN * largest)));
+  const fitting = largest === 0 ? 0 : Math.floor(Math.log2(modulus / (2 * RANGE_MARGIN * Math.max(largest, 1))));
   return 2 ** Math.min(fitting, Math.log2(messageScale) + MAXIMUM_WEIGHT_BITS);
 }
