@@ -1,8 +1,7 @@
 /** A network and its key's owner in one process: for `crcnn run`, which tries a model out without a server. */
 
 import { type CompiledNetwork, compile, runModel, type SourceModel } from "../builder/index.ts";
-import type { Backend } from "../math/index.ts";
-import { createOwner } from "../owner/index.ts";
+import { createOwner, type OwnerOptions } from "../owner/index.ts";
 import { prepareProgram, runEncrypted, type Tensor } from "../plan/index.ts";
 import { evaluationKeyBytes } from "../protocol/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
@@ -25,6 +24,9 @@ export interface RunResult {
   };
 }
 
+/** Which kernels compute, and on how many threads. */
+export type EngineChoice = Pick<OwnerOptions, "backend" | "threads">;
+
 export interface LocalNetwork {
   readonly network: CompiledNetwork;
   /** Encrypts, evaluates, decrypts, and runs the model in the clear beside it. */
@@ -36,7 +38,7 @@ export async function openLocalNetwork(
   model: SourceModel,
   { shape, inputRange }: ImageSet,
   progress: Progress,
-  backend?: Backend,
+  engine: EngineChoice = {},
 ): Promise<LocalNetwork> {
   const compiling = progress.step("Choosing layouts and parameters");
   await paint();
@@ -46,7 +48,7 @@ export async function openLocalNetwork(
 
   const making = progress.step("Making keys");
   const start = performance.now();
-  const owner = await createOwner(manifest, { backend, onProgress: ({ done, total }) => making.update(done, total) });
+  const owner = await createOwner(manifest, { ...engine, onProgress: ({ done, total }) => making.update(done, total) });
   const keys = performance.now() - start;
   const count = manifest.keys.rotations.length + (manifest.keys.relinearization >= 0 ? 1 : 0);
   making.done(`${count} evaluation keys, ${formatBytes(evaluationKeyBytes(manifest))}, in ${formatMilliseconds(keys)}`);

@@ -36,7 +36,8 @@ export interface ThreadedEngineOptions extends Omit<EngineOptions, "backend"> {
 
 /** A level has few limbs, so more threads than this find nothing to do. */
 const MAX_AUTO_THREADS = 8;
-const MAX_THREADS = 64;
+/** More threads than this are refused. */
+export const MAX_THREADS = 64;
 
 /** An engine of one thread. @throws RangeError when "wasm" is asked for where WebAssembly SIMD is missing. */
 export function createEngine({ backend, ...sizes }: EngineOptions = {}): Engine {

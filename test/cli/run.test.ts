@@ -144,3 +144,27 @@ test("classify against a server, and the reasons of its refusals", async () => {
     await once(server, "exit");
   }
 });
+
+test("run computes the same with TypeScript kernels and with two threads", async () => {
+  const image = fixture("data/digit7-a.png");
+  const linear = fixture("models/linear/linear.pt");
+  for (const options of [
+    ["--backend", "ts"],
+    ["--threads", "2"],
+    ["--threads", "auto"],
+  ]) {
+    const { stdout, stderr, code } = await crcnn(["run", linear, image, "--json", ...options]);
+    expect(code, stderr).toBe(0);
+    const [line] = parse(stdout);
+    expectClose(line!.logits, line!.plainLogits, 1e-3);
+  }
+  for (const options of [
+    ["--backend", "gpu"],
+    ["--threads", "0"],
+    ["--threads", "many"],
+  ]) {
+    const { stderr, code } = await crcnn(["run", linear, image, ...options]);
+    expect({ code, lines: stderr.trim().split("\n").length }).toEqual({ code: 2, lines: 1 });
+    expect(stderr).toContain(`${options[0]} takes`);
+  }
+});

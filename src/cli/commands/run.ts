@@ -1,6 +1,7 @@
 /** crcnn run: a model on encrypted images, in this process. */
 
-import { parseChoice } from "../arguments.ts";
+import { MAX_THREADS } from "../../math/index.ts";
+import { parseChoice, parseInteger } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { loadModel } from "../files.ts";
 import { formatMilliseconds, formatTable } from "../format.ts";
@@ -26,17 +27,19 @@ export const run: Command = defineCommand({
     backend: {
       type: "string",
       valueHint: "ts|wasm",
-      description: "Forces the TypeScript or the WebAssembly kernels; the faster ones by default",
+      description: "Forces the TypeScript or the WebAssembly kernels, on one thread; the faster ones by default",
     },
+    threads: { type: "string", valueHint: "N|auto", description: "Threads that compute; 1 by default" },
   },
   async run(args) {
     const [, ...files] = args._;
     const backend = args.backend === undefined ? undefined : parseChoice("backend", args.backend, BACKENDS);
+    const threads = args.threads === undefined ? undefined : parseThreads(args.threads);
     const model = await loadModel(args.model);
     const set = await readImageFiles(files, args, model);
     const progress = createProgress();
     try {
-      const network = await openLocalNetwork(model, set, progress, backend);
+      const network = await openLocalNetwork(model, set, progress, { backend, threads });
       for (const image of set.images) {
         const { relativeError, ...result } = network.run(image.tensor);
         process.stdout.write(
@@ -49,6 +52,10 @@ export const run: Command = defineCommand({
     }
   },
 });
+
+function parseThreads(text: string): number | "auto" {
+  return text === "auto" ? "auto" : parseInteger("threads", text, 1, MAX_THREADS);
+}
 
 function describe(
   { name }: NamedImage,
