@@ -83,7 +83,12 @@ function readCiphertext(reader: ByteReader, context: RlweContext): CkksCiphertex
   const basis = context.dataBasis(level);
   const seed = seeded === 1 ? reader.bytes(SEED_BYTES).slice() : undefined;
   const components: Polynomial<"ntt">[] = [];
-  for (let i = 0; i < (seed ? 1 : count); i++) components.push(readPolynomial(reader, context.ring, basis));
+  try {
+    for (let i = 0; i < (seed ? 1 : count); i++) components.push(readPolynomial(reader, context.ring, basis));
+  } catch (error) {
+    for (const { block } of components) block.free();
+    throw error;
+  }
   if (!seed) return { context, components, level, scale };
   components.push(expandUniform(context.ring, basis, seed, CIPHERTEXT_SEED_LABEL));
   return { context, components, level, scale, seed };

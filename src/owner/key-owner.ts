@@ -98,6 +98,9 @@ export function defaultPolicy({ dataPrimes }: RlweParameters): ScalePolicy {
 export async function createOwner(request: OwnerRequest, options: OwnerOptions = {}): Promise<KeyOwner> {
   const { random = systemRandom, onProgress, signal } = options;
   throwIfAborted(signal);
+  if (typeof request?.parameters?.ringDegree !== "number") {
+    throw new TypeError("createOwner: request must be a compiled network's manifest, or { scheme, parameters }");
+  }
   const context = createRlweContext(request.parameters, { ...options, engine: await engineFor(options) });
   const policy = request.policy ?? defaultPolicy(request.parameters);
   const secret = createSecretKey(context, random);

@@ -3,6 +3,7 @@ import { runModel } from "../../src/builder/index.ts";
 import { type Client, type ClientOptions, type ClientProgress, createClient } from "../../src/client/index.ts";
 import { CrcnnError, type ErrorCode } from "../../src/errors/index.ts";
 import { ServerRefusedError } from "../../src/protocol/index.ts";
+import { HEADER_BYTES } from "../../src/rlwe/index.ts";
 import { INPUT, INPUT_SHAPE, loadModels, testApp } from "../server/wire.ts";
 
 const app = testApp();
@@ -85,18 +86,23 @@ test("a network with a re-encryption runs in two rounds", async () => {
   await session.close();
 });
 
+/** The number of ciphertexts, then level, components, seed flag and scale of the first (`src/ckks/wire.ts`). */
+const COUNT_AND_CIPHERTEXT_HEADER = 2 + 3 + 8;
+
 test("where an intermediate result is lost, the server sees the same rounds and the user an error", async () => {
   const rounds: string[] = [];
+  let bits = 0;
   const client = clientOf({}, async (path, response) => {
     if (!path.includes("/segments/")) return response;
     rounds.push(path);
     if (!path.endsWith("/0")) return response;
     const bytes = new Uint8Array(await response.arrayBuffer());
-    // A few low bits in the middle: residues stay below their primes, the message becomes noise.
-    for (let i = 0; i < 64; i++) bytes[1000 + 30 * i]! ^= 1;
+    // The lowest bits of residues 0, 8, 16, …, which begin at whole bytes: they stay below their prime, the message becomes noise.
+    for (let i = 0; i < 64; i++) bytes[HEADER_BYTES + COUNT_AND_CIPHERTEXT_HEADER + bits * i]! ^= 1;
     return new Response(bytes, response);
   });
   const session = await client.open("square", { inputShape: INPUT_SHAPE, rencryptPositions: [2] });
+  bits = Math.ceil(Math.log2(session.manifest.parameters.dataPrimes[0]!));
   await expectError(session.classify(input), "PRECISION_LOST", /left the range|damaged/);
   expect(rounds).toHaveLength(2);
   await session.close();

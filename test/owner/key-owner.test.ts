@@ -43,6 +43,12 @@ describe("an owner", () => {
     await expect(making).rejects.toMatchObject({ code: "ABORTED" });
   });
 
+  test("is made from a manifest or parameters, and says so", async () => {
+    for (const wrong of [undefined, null, {}, { parameters: {} }, "manifest"]) {
+      await expect(createOwner(wrong as never)).rejects.toThrow(/createOwner: request must be/);
+    }
+  });
+
   test("makes a key again only at a higher level", async () => {
     const owner = await createOwner(request);
     owner.addKeys(keys);

@@ -3,7 +3,8 @@
  *
  * Limbs are `count` consecutive words of one heap, given by their word offset. Unless a kernel says otherwise, inputs are
  * residues in [0, p) and outputs are residues in [0, p); outputs may be the same limb as an input, but not overlap it
- * partly. Backends must agree bit for bit. No kernel allocates heap memory.
+ * partly. Backends must agree bit for bit. A kernel may make the heap grow when it first meets a prime, a
+ * table or a permutation, so views of the heap's words are read afresh after each.
  *
  * Where `count` is not a multiple of 16, a kernel may read and overwrite the words up to the next one; heap blocks, which are whole
  * granules of 1024 words, have room for them.
