@@ -3,7 +3,21 @@
  * and its state. Dictionaries are Maps, so a key such as `__proto__` is a key like any other.
  */
 
-import type { Dtype, TensorView } from "./tensors.ts";
+/** An element type: PyTorch's name and its width. Only those with `read` can be weights. */
+export interface Dtype {
+  readonly name: string;
+  readonly bytes: number;
+  readonly read?: (view: DataView, at: number, littleEndian: boolean) => number;
+}
+
+/** A strided view of a storage; every element that it reaches lies inside. */
+export interface TensorView {
+  readonly kind: "tensor";
+  readonly storage: Storage;
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+}
 
 export type PickleKey = string | number | bigint | boolean;
 export type PickleDict = Map<PickleKey, PickleValue>;

@@ -3,24 +3,8 @@
 import { CrcnnError } from "../../errors/index.ts";
 import type { TorchArchive } from "./archive.ts";
 import { MAX_AXES, MAX_ELEMENTS } from "./limits.ts";
-import { ofKind, type PickleValue, type Storage } from "./pickle-values.ts";
+import { type Dtype, ofKind, type PickleValue, type Storage, type TensorView } from "./pickle-values.ts";
 import { printable } from "./text.ts";
-
-/** An element type: PyTorch's name and its width. Only those with `read` can be weights. */
-export interface Dtype {
-  readonly name: string;
-  readonly bytes: number;
-  readonly read?: (view: DataView, at: number, littleEndian: boolean) => number;
-}
-
-/** A strided view of a storage; every element that it reaches lies inside. */
-export interface TensorView {
-  readonly kind: "tensor";
-  readonly storage: Storage;
-  readonly offset: number;
-  readonly shape: readonly number[];
-  readonly strides: readonly number[];
-}
 
 /** PyTorch's storage classes, all in the module `torch`. */
 export const STORAGE_TYPES: ReadonlyMap<string, Dtype> = new Map<string, Dtype>([
