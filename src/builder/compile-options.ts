@@ -1,10 +1,28 @@
-/** Checks of what `compile` is called with. */
+/** What `compile` is called with, and its checks. */
 
 import { formatShape, type Shape, sameShape, sizeOf, type Tensor } from "../plan/index.ts";
 import type { SecurityLevel } from "../rlwe/index.ts";
 import { type InputRange, syntheticInputs } from "./calibration.ts";
-import type { CompileOptions } from "./compile.ts";
 import type { SourceModel } from "./torch/index.ts";
+
+export interface CompileOptions {
+  /** Shape of one input without a batch axis, as `[1, 28, 28]`. */
+  readonly inputShape: Shape;
+  /** Wanted error of an output, relative to the largest one; 1e-3 by default. */
+  readonly precision?: number | undefined;
+  /** Bits of security; 128 by default. */
+  readonly security?: SecurityLevel | undefined;
+  /**
+   * Smallest and largest value of an input element; by default [0, 1], or what `calibration` holds and a quarter more on each side. The key's
+   * owner refuses to encrypt others.
+   */
+  readonly inputRange?: InputRange | undefined;
+  /** Inputs like those to come, to measure value ranges with; made up from `inputRange` by default. */
+  readonly calibration?: readonly Tensor[] | undefined;
+  /** Layers of the source model (0-based) before which the key's owner encrypts afresh. */
+  readonly rencryptPositions?: readonly number[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Options with their defaults. */
 export interface ResolvedOptions {

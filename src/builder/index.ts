@@ -2,5 +2,6 @@
 export * from "./build-from-pytorch.ts";
 export { type InputRange, syntheticInputs } from "./calibration.ts";
 export * from "./compile.ts";
+export type { CompileOptions } from "./compile-options.ts";
 export { describeLayer, type NetworkStep, networkSteps, runModel, traceShapes } from "./network.ts";
 export * from "./torch/index.ts";
