@@ -9,9 +9,9 @@ import {
   copyPolynomial,
   divideEachRoundByLast,
   dotProduct,
+  dotProducts,
   multiplyPolynomials,
   negatePolynomial,
-  type Polynomial,
 } from "../math/index.ts";
 import {
   addComponents,
@@ -115,14 +115,13 @@ export function createCkksEvaluator(context: RlweContext, keys: EvaluationKeys):
         requireSameScale("weightedSum", scale, ciphertext.scale * plaintext.scale);
       }
       requireRoom("weightedSum", scale, first.ciphertext.level);
-      const plaintexts = terms.map(({ plaintext }) => plaintext.polynomial);
-      const half = (i: 0 | 1): Polynomial<"ntt"> =>
-        dotProduct(
-          first.ciphertext.components[i].basis,
-          terms.map(({ ciphertext }) => ciphertext.components[i]),
-          plaintexts,
-        );
-      return { context, components: [half(0), half(1)], level: first.ciphertext.level, scale };
+      const { components: parts, level } = first.ciphertext;
+      const rights = terms.map(({ plaintext }) => plaintext.polynomial);
+      const components = dotProducts(
+        parts[0].basis,
+        ([0, 1] as const).map((i) => ({ lefts: terms.map(({ ciphertext }) => ciphertext.components[i]), rights })),
+      );
+      return { context, components, level, scale };
     },
     multiply(left, right) {
       requireAligned("multiply", left, right);

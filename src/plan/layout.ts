@@ -99,6 +99,11 @@ export function flatLayout(shape: Shape, slots: number): Layout {
   );
 }
 
+/** A text that is equal for equal layouts, whichever objects they are. */
+export function layoutKey({ shape, slots, position, replicas }: Layout): string {
+  return [shape, slots, replicas, position].join(";");
+}
+
 /** The same slots seen as a tensor of another shape with as many elements. */
 export function reshapeLayout(layout: Layout, shape: Shape): Layout {
   return { ...layout, shape };

@@ -6,7 +6,7 @@ import { emitPlan } from "./emit.ts";
 import { type EncryptedProgram, prepareProgram, type RunOptions, runEncrypted } from "./encrypted.ts";
 import type { EncryptedTensor } from "./encrypted-tensor.ts";
 import type { Evaluator } from "./evaluator.ts";
-import type { Layout } from "./layout.ts";
+import { type Layout, layoutKey } from "./layout.ts";
 import type { LoweredNetwork } from "./lowered.ts";
 import { demandKeys, planDepth, type Schedule, schedulePlan } from "./schedule.ts";
 
@@ -30,7 +30,7 @@ interface Prepared {
  * The segment throws CrcnnError MISSING_KEY with all the keys that it lacks, LEVEL_EXHAUSTED when the input has too few levels left.
  */
 export function createSegment(he: Evaluator, name: string, lower: Lower): Segment {
-  const prepared = new WeakMap<Layout, Map<string, Prepared>>();
+  const prepared = new Map<string, Prepared>();
 
   function prepare({ layout, factor, ciphertexts }: EncryptedTensor): Prepared {
     const { level, scale } = ciphertexts[0]!;
@@ -56,16 +56,12 @@ export function createSegment(he: Evaluator, name: string, lower: Lower): Segmen
 
   return (input, options) => {
     const { level, scale } = input.ciphertexts[0]!;
-    const state = `${level}:${scale}:${input.factor}`;
-    let states = prepared.get(input.layout);
-    if (!states) {
-      states = new Map();
-      prepared.set(input.layout, states);
-    }
-    let ready = states.get(state);
+    // By content: every encryption makes a layout object of its own.
+    const state = [layoutKey(input.layout), level, scale, input.factor].join(":");
+    let ready = prepared.get(state);
     if (!ready) {
       ready = prepare(input);
-      states.set(state, ready);
+      prepared.set(state, ready);
     }
     const { lowered, program } = ready;
     const ciphertexts = runEncrypted(program, he.operations, input.ciphertexts, options);

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { buildFromPytorch, runModel, type SourceModel } from "../../src/builder/index.ts";
 import { avgPool2d, conv2d, linear, square } from "../../src/layers/index.ts";
 import { findNttPrimes } from "../../src/math/index.ts";
@@ -104,6 +104,19 @@ describe("buildFromPytorch", () => {
     const { result } = withKeys(owner, () =>
       [...net].reduce<EncryptedTensor>((x, layer) => layer(x), owner.encryptTensor(input)),
     );
+    expect(difference(owner.decryptTensor(result), runModel(model, input))).toBeLessThan(1e-3);
+  });
+
+  test("a second image costs no second lowering: weights are encoded once", () => {
+    const net = buildFromPytorch(owner.evaluator, model, { rencryptPositions: [1] });
+    const refresh = owner;
+    withKeys(owner, () => net(owner.encryptTensor(input), { refresh }));
+    const encrypted = owner.encryptTensor(input);
+    const encode = vi.spyOn(owner.evaluator.encoder, "encode");
+    const result = net(encrypted, { refresh });
+    // One plaintext for the refresh's encryption, none for weights.
+    expect(encode).toHaveBeenCalledTimes(1);
+    encode.mockRestore();
     expect(difference(owner.decryptTensor(result), runModel(model, input))).toBeLessThan(1e-3);
   });
 
