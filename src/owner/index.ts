@@ -1,4 +1,5 @@
 /** All that touches a secret key. No server entry reaches this tier. */
+export { decryptBfv, noiseBudget } from "./bfv-decrypt.ts";
 export * from "./decrypt.ts";
 export * from "./encrypt.ts";
 export * from "./key-owner.ts";

@@ -23,6 +23,8 @@ export const KERNEL_NAMES: readonly (keyof WasmExports)[] = [
   "dotProduct",
   "liftSingle",
   "convertBasis",
+  "combineLimbs",
+  "roundedSum",
   "sampleUniform",
 ];
 

@@ -7,7 +7,7 @@ import { type JobQueue, KERNEL_NAMES, MAX_CALLS, MAX_TASKS } from "./job-queue.t
 
 /** Calls that one task may make: with this many left, a batch is run before the next task is begun. */
 const CALLS_OF_A_TASK = 64;
-/** Calls with arguments in memory (`dotProduct`, `convertBasis`, `sampleUniform`) that one task may make. */
+/** Calls with arguments in memory (`dotProduct`, `convertBasis`, `combineLimbs`, `roundedSum`, `sampleUniform`) that one task may make. */
 const ARGUMENTS_OF_A_TASK: number = 4 * ARGUMENT_WORDS;
 
 export interface Recorder {

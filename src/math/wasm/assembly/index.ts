@@ -1,3 +1,4 @@
+export { combineLimbs, roundedSum } from "./combination";
 export { convertBasis, dotProduct, liftSingle } from "./dot-product";
 export { forwardNtt, inverseNtt } from "./ntt";
 export { packBits, unpackBits } from "./packing";
