@@ -84,3 +84,11 @@ export function requireInteger(value: number, smallest: number, largest: number,
     `value ${index} must be an integer from ${smallest} to ${largest}, got ${value}; scale or round it, or use a larger plainModulus`,
   );
 }
+
+/** The one value of an encoder that holds no more. @throws RangeError */
+export function requireOneValue(values: ArrayLike<number>): number {
+  if (values.length === 1) return values[0]!;
+  throw new RangeError(
+    `this encoder holds 1 value a plaintext, got ${values.length}; encode a tensor with encodeTensor`,
+  );
+}

@@ -1,6 +1,7 @@
 /** Decryption of BFV, and how much noise a ciphertext can still take. Both are for the key's owner alone. */
 
 import type { BfvCiphertext, BfvContext, BfvPlaintext } from "../bfv/index.ts";
+import { CrcnnError } from "../errors/index.ts";
 import {
   copyPolynomial,
   type Domain,
@@ -13,11 +14,14 @@ import {
 import { decryptPhase } from "./decrypt.ts";
 import { type SecretKey, wipePolynomial } from "./secret-key.ts";
 
+/** Budgets below this count as none: where noise has filled the modulus, what is left is below it but for chance (e^-30 at N = 1024). */
+const LEAST_BUDGET = 0.05;
+
 /**
  * round(t (c_0 + c_1 s + … + c_d s^d) / Q) modulo t, for any number of components (Halevi, Polyakov, Shoup, CT-RSA 2019, section 4.5:
- * simple scaling). Correct while the noise budget is above 2^-18 bits.
+ * simple scaling).
  *
- * @throws CrcnnError FOREIGN_OBJECT when the ciphertext belongs to other parameters.
+ * @throws CrcnnError PRECISION_LOST when no noise budget is left, FOREIGN_OBJECT when the ciphertext belongs to other parameters.
  */
 export function decryptBfv(secret: SecretKey<BfvContext>, ciphertext: BfvCiphertext): BfvPlaintext {
   const { ring, plainModulus } = secret.context;
@@ -31,19 +35,30 @@ export function decryptBfv(secret: SecretKey<BfvContext>, ciphertext: BfvCiphert
     for (let i = 0; i < degree; i++) sums[i] = sums[i]! + limb[i]! * factor;
   }
   const inverse = 1 / plainModulus;
+  // Where the integer is right, what is left of it is the noise.
+  let farthest = 0;
   const coefficients = Int32Array.from(sums, (sum) => {
     const whole = Math.floor(sum);
+    farthest = Math.max(farthest, Math.abs(sum - whole - 0.5));
     const residue = whole - Math.floor(whole * inverse) * plainModulus;
     return residue < 0 ? residue + plainModulus : residue >= plainModulus ? residue - plainModulus : residue;
   });
   sums.fill(0);
   wipePolynomial(phase);
+  if (-Math.log2(2 * farthest) < LEAST_BUDGET) {
+    coefficients.fill(0);
+    throw new CrcnnError(
+      "PRECISION_LOST",
+      "decrypt: the ciphertext's noise budget is used up, so its values are lost; do fewer products, use a larger ring degree or a smaller " +
+        "plainModulus, or refresh earlier",
+    );
+  }
   return { coefficients, plainModulus };
 }
 
 /**
  * SEAL's invariant noise budget, in bits: -log2 (2 |v|), where t/Q (c_0 + c_1 s + …) = m + v modulo t and |v| is the largest coefficient
- * of v; exact. Decryption is right while it is above 0; it is 0 where nothing is left.
+ * of v; exact. Decryption is right while it is above 0. It is 0 where less than 0.05 bits are left.
  *
  * A budget depends on the secret key and on the encrypted values: it must not be shared.
  *
@@ -67,7 +82,8 @@ export function noiseBudget(secret: SecretKey<BfvContext>, ciphertext: BfvCipher
     if (magnitude > largest) largest = magnitude;
   }
   for (const limb of limbs) limb.fill(0);
-  return largest === 0n ? log2(product) - 1 : Math.max(0, log2(product) - log2(largest) - 1);
+  const budget = log2(product) - 1 - (largest === 0n ? 0 : log2(largest));
+  return budget < LEAST_BUDGET ? 0 : budget;
 }
 
 /** log2 of a positive integer of any size. */
