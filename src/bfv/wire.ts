@@ -14,6 +14,7 @@ import {
   writePolynomial,
 } from "../rlwe/index.ts";
 import type { BfvCiphertext } from "./ciphertext.ts";
+import { createOperandChecks } from "./operands.ts";
 import type { BfvContext } from "./parameters.ts";
 
 /** What a reader accepts. */
@@ -24,11 +25,17 @@ export interface BfvReadLimits {
   readonly components?: number;
 }
 
-/** Several ciphertexts in one message. Products are converted with `evaluator.toNtt` first. */
+/**
+ * Several ciphertexts in one message. Products are converted with `evaluator.toNtt` first.
+ *
+ * @throws CrcnnError DOMAIN_MISMATCH, FOREIGN_OBJECT
+ */
 export function serializeBfvCiphertexts(
   context: BfvContext,
   ciphertexts: readonly BfvCiphertext<"ntt">[],
 ): Uint8Array<ArrayBuffer> {
+  const { requireNtt } = createOperandChecks(context);
+  for (const ciphertext of ciphertexts) requireNtt("serializeBfvCiphertexts", ciphertext);
   const writer = createByteWriter(2 ** 18);
   writeHeader(writer, "ciphertexts", context);
   writer.uint16(ciphertexts.length);
