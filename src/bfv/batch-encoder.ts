@@ -61,10 +61,13 @@ export function createBatchEncoder(context: BfvContext): BatchEncoder {
       const slots = heap.words.slice(scratch.offset, scratch.offset + degree);
       heap.words.fill(0, scratch.offset, scratch.offset + degree);
       scratch.free();
-      return Int32Array.from(positions, (position) => {
-        const value = slots[position]!;
-        return signed && 2 * value >= t ? value - t : value;
-      });
+      const values = new Int32Array(degree);
+      const limit = signed ? t / 2 : t;
+      for (let i = 0; i < degree; i++) {
+        const value = slots[positions[i]!]!;
+        values[i] = value < limit ? value : value - t;
+      }
+      return values;
     },
     decodeValues(plaintext, count) {
       return Float64Array.from(encoder.decode(plaintext).subarray(0, count));

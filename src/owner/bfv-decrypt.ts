@@ -37,12 +37,14 @@ export function decryptBfv(secret: SecretKey<BfvContext>, ciphertext: BfvCiphert
   const inverse = 1 / plainModulus;
   // Where the integer is right, what is left of it is the noise.
   let farthest = 0;
-  const coefficients = Int32Array.from(sums, (sum) => {
+  const coefficients = new Int32Array(degree);
+  for (let i = 0; i < degree; i++) {
+    const sum = sums[i]!;
     const whole = Math.floor(sum);
     farthest = Math.max(farthest, Math.abs(sum - whole - 0.5));
     const residue = whole - Math.floor(whole * inverse) * plainModulus;
-    return residue < 0 ? residue + plainModulus : residue >= plainModulus ? residue - plainModulus : residue;
-  });
+    coefficients[i] = residue < 0 ? residue + plainModulus : residue >= plainModulus ? residue - plainModulus : residue;
+  }
   sums.fill(0);
   wipePolynomial(phase);
   if (-Math.log2(2 * farthest) < LEAST_BUDGET) {
