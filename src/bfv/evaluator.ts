@@ -4,7 +4,6 @@
  */
 
 import {
-  addInPlace,
   addPolynomials,
   copyPolynomial,
   type Domain,
@@ -70,6 +69,8 @@ export interface BfvEvaluator {
   /** The same ciphertext in coefficient form. */
   toCoefficients(ciphertext: BfvCiphertext): BfvCiphertext<"coefficient">;
 }
+
+type Addend = Polynomial<"coefficient">;
 
 /** @param keys May be added to later by whoever made them: they are looked up at each use. */
 export function createBfvEvaluator(context: BfvContext, keys: EvaluationKeys): BfvEvaluator {
@@ -189,19 +190,16 @@ export function createBfvEvaluator(context: BfvContext, keys: EvaluationKeys): B
     relinearize(c) {
       checks.requireComponents("relinearize", c, 3);
       const key = checks.requireKey(keys.relinearization, c, "relinearization");
-      const [c0, c1, c2] = c.components.map(nttCopy) as [Polynomial<"ntt">, Polynomial<"ntt">, Polynomial<"ntt">];
-      const digits = decompose(context, c2);
-      c2.block.free();
-      const [u0, u1] = switchKey(context, digits, key);
+      // A product comes in coefficient form: what is added then shares the transforms of the quotient.
+      const coefficients = domainOf(c) === "ntt" ? evaluator.toCoefficients(c) : (c as BfvCiphertext<"coefficient">);
+      const [c0, c1, c2] = coefficients.components as [Addend, Addend, Addend];
+      const ntt = nttCopy(c.components[2]!);
+      const digits = decompose(context, ntt, c2);
+      ntt.block.free();
+      const components = switchKey(context, digits, key, [c0, c1]);
       freeDecomposition(digits);
-      for (const [target, addend] of [
-        [u0, c0],
-        [u1, c1],
-      ] as const) {
-        addInPlace(target, addend);
-        addend.block.free();
-      }
-      return withComponents([u0, u1], c.level);
+      if (coefficients !== c) freeCiphertext(coefficients);
+      return withComponents(components, c.level);
     },
     multiplyRelinearize(left, right) {
       const product = left === right ? evaluator.square(left) : evaluator.multiply(left, right);

@@ -166,7 +166,9 @@ export function createNoiseEstimator(parameters: Omit<BfvParameters, "security">
         }),
       );
       const tail = TAIL_BITS + TAIL_BITS_OF_POWER * (spectrum.length - 1);
-      return Math.max(0, modulusBits(dataPrimes.slice(0, level + 1)) - plainBits - 1 - variance / 2 - tail);
+      const whole = modulusBits(dataPrimes.slice(0, level + 1)) - 1;
+      // A noise of 0 leaves the whole modulus, and not more.
+      return Math.min(whole, Math.max(0, whole - plainBits - variance / 2 - tail));
     },
   };
   return estimator;

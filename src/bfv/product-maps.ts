@@ -72,10 +72,8 @@ export function auxiliaryCounts({
   };
 }
 
-/**
- * One term of a linear combination of limbs, as a part of a transform of a limb: measured at N = 8192 (1.6 to 17 microseconds).
- */
-const TERM_COST = 0.09;
+/** One term of a linear combination of limbs, as a part of a transform of a limb: measured at N = 8192 (1.9 of 19 microseconds). */
+const TERM_COST = 0.1;
 
 /**
  * Work of a product of two ciphertexts of two components in NTT form, in transforms of a limb, for k data primes and r auxiliary ones.

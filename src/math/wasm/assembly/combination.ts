@@ -2,7 +2,8 @@
 import { fold } from "./dot-product";
 import { PRIME, reduceWide, UNIT_QUOTIENT, WRAP, WRAP_QUOTIENT } from "./lanes";
 
-/** Products below 2^60 that are added before the accumulators are folded: 8 of them and a folded rest stay below 2^64. */
+/** Products below 2^60 that are added before the accumulators are folded: 16 of them, or 8 and a folded rest, stay below 2^64. */
+const FIRST_FLUSH: usize = 16;
 const FLUSH: usize = 8;
 /** Bits of the low limb of a rounded sum. */
 const LOW_BITS: i32 = 30;
@@ -29,8 +30,9 @@ export function combineLimbs(out: usize, sources: usize, terms: i32, count: i32,
     let s6 = i64x2.splat(0);
     let s7 = i64x2.splat(0);
     let source = sources;
+    let flush = FIRST_FLUSH;
     while (true) {
-      const stop = min(end, source + FLUSH * 8);
+      const stop = min(end, source + flush * 8);
       for (; source < stop; source += 8) {
         const limb = <usize>load<u32>(source) + i;
         const weight = v128.load32_splat(source, 4);
@@ -48,6 +50,7 @@ export function combineLimbs(out: usize, sources: usize, terms: i32, count: i32,
         s7 = v128.add<i64>(s7, v128.extmul_high<u32>(x3, weight));
       }
       if (source >= end) break;
+      flush = FLUSH;
       s0 = fold(s0, wrap, mask);
       s1 = fold(s1, wrap, mask);
       s2 = fold(s2, wrap, mask);
@@ -79,12 +82,13 @@ export function roundedSum(low: usize, high: usize, sources: usize, terms: i32, 
   for (let i: usize = 0, bytes = (<usize>count) << 2; i < bytes; i += 16) {
     let s0 = f64x2.splat(0.5);
     let s1 = f64x2.splat(0.5);
+    // Words are below 2^30, so they convert as signed ones, in one instruction.
     for (let source = sources; source < end; source += 16) {
       const y = v128.load(<usize>load<u32>(source) + i);
       const factor = v128.load64_splat(source, 8);
-      s0 = v128.add<f64>(s0, v128.mul<f64>(f64x2.convert_low_i32x4_u(y), factor));
+      s0 = v128.add<f64>(s0, v128.mul<f64>(f64x2.convert_low_i32x4_s(y), factor));
       const upper = v128.shuffle<i64>(y, y, 1, 1);
-      s1 = v128.add<f64>(s1, v128.mul<f64>(f64x2.convert_low_i32x4_u(upper), factor));
+      s1 = v128.add<f64>(s1, v128.mul<f64>(f64x2.convert_low_i32x4_s(upper), factor));
     }
     const b0 = v128.add<f64>(v128.floor<f64>(s0), aligned);
     const b1 = v128.add<f64>(v128.floor<f64>(s1), aligned);
