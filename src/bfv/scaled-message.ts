@@ -36,11 +36,10 @@ export function roundedQuotients(out: Int32Array, values: Int32Array, a: number,
   const inverse = 1 / t;
   for (let i = 0; i < values.length; i++) {
     const m = values[i]!;
-    let quotient = Math.floor((a * m + half) * inverse);
+    const quotient = Math.floor((a * m + half) * inverse);
     const remainder = (Math.imul(a, m) + half - Math.imul(quotient, t)) | 0;
-    if (remainder < 0) quotient--;
-    else if (remainder >= t) quotient++;
-    out[i] = quotient;
+    // One less where the remainder is negative, one more where it is t or above; no branch depends on the message.
+    out[i] = quotient + (remainder >> 31) - ((t - 1 - remainder) >> 31);
   }
 }
 

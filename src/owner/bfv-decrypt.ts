@@ -34,8 +34,11 @@ export function decryptBfv(secret: SecretKey<BfvContext>, ciphertext: BfvCiphert
     const sum = sums[i]!;
     const whole = Math.floor(sum);
     farthest = Math.max(farthest, Math.abs(sum - whole - 0.5));
-    const residue = whole - Math.floor(whole * inverse) * plainModulus;
-    coefficients[i] = residue < 0 ? residue + plainModulus : residue >= plainModulus ? residue - plainModulus : residue;
+    // In (-t, 2t): the quotient is right to one. No branch depends on the message.
+    let residue = (whole - Math.floor(whole * inverse) * plainModulus) | 0;
+    residue += (residue >> 31) & plainModulus;
+    residue -= plainModulus;
+    coefficients[i] = residue + ((residue >> 31) & plainModulus);
   }
   sums.fill(0);
   wipePolynomial(phase);
