@@ -9,7 +9,6 @@ import {
   type Domain,
   divideEachRoundByLast,
   multiplyPolynomials,
-  multiplyScalarsInPlace,
   negatePolynomial,
   type Polynomial,
   subtractPolynomials,
@@ -30,9 +29,10 @@ import {
 } from "../rlwe/index.ts";
 import { type BfvCiphertext, type BfvPlaintext, coefficientCopy, domainOf, nttCopy } from "./ciphertext.ts";
 import { multiplyComponents } from "./multiply.ts";
-import { createOperandChecks, requirePlainModulus } from "./operands.ts";
+import { createOperandChecks, requirePlainModulus, requireSafeInteger } from "./operands.ts";
 import type { BfvContext } from "./parameters.ts";
 import { type BfvFactor, liftedPlaintext, scaledPlaintext } from "./plaintext.ts";
+import { sumOfMultiples, sumOfProducts } from "./sums.ts";
 
 export interface BfvEvaluator {
   readonly context: BfvContext;
@@ -49,6 +49,14 @@ export interface BfvEvaluator {
   multiplyPlain(ciphertext: BfvCiphertext<"ntt">, plaintext: BfvPlaintext | BfvFactor): BfvCiphertext<"ntt">;
   /** Product with an integer, |value| < 2^53: the same number in every slot. Noise grows by |value| modulo t, centred. */
   multiplyInteger<D extends Domain>(ciphertext: BfvCiphertext<D>, value: number): BfvCiphertext<D>;
+  /** Sum of ciphertexts times integers, in one pass; all of one level, domain and number of components. */
+  weightedSum<D extends Domain>(
+    terms: readonly { readonly ciphertext: BfvCiphertext<D>; readonly weight: number }[],
+  ): BfvCiphertext<D>;
+  /** Sum of ciphertexts times plaintexts, in one pass; all of one level and number of components. */
+  weightedSumPlain(
+    terms: readonly { readonly ciphertext: BfvCiphertext<"ntt">; readonly factor: BfvFactor }[],
+  ): BfvCiphertext<"ntt">;
   /** Product of two ciphertexts: one component fewer than both have together, in coefficient form. */
   multiply(left: BfvCiphertext, right: BfvCiphertext): BfvCiphertext<"coefficient">;
   square(ciphertext: BfvCiphertext): BfvCiphertext<"coefficient">;
@@ -164,20 +172,25 @@ export function createBfvEvaluator(context: BfvContext, keys: EvaluationKeys): B
     },
     multiplyInteger(c, value) {
       checks.requireOwn("multiplyInteger", c);
-      if (!Number.isSafeInteger(value))
-        throw new RangeError(`multiplyInteger: value must be an integer below 2^53, got ${value}`);
-      const t = context.plainModulus;
-      const residue = ((value % t) + t) % t;
-      const centred = 2 * residue > t ? residue - t : residue;
-      const scalars = context.dataBasis(c.level).map((index) => {
-        const { value: p } = ring.moduli[index]!;
-        return ((centred % p) + p) % p;
-      });
-      return mapped(c, (component) => {
-        const copy = copyPolynomial(component);
-        multiplyScalarsInPlace(copy, scalars);
-        return copy;
-      });
+      requireSafeInteger("multiplyInteger: value", value);
+      return withComponents(sumOfMultiples(context, [c], [value]), c.level);
+    },
+    weightedSum(terms) {
+      const ciphertexts = terms.map(({ ciphertext }) => ciphertext);
+      checks.requireAlike("weightedSum", ciphertexts);
+      for (const { weight } of terms) requireSafeInteger("weightedSum: weight", weight);
+      const weights = terms.map(({ weight }) => weight);
+      return withComponents(sumOfMultiples(context, ciphertexts, weights), ciphertexts[0]!.level);
+    },
+    weightedSumPlain(terms) {
+      const ciphertexts = terms.map(({ ciphertext }) => ciphertext);
+      checks.requireAlike("weightedSumPlain", ciphertexts);
+      for (const { ciphertext, factor } of terms) {
+        checks.requireNtt("weightedSumPlain", ciphertext);
+        checks.requireFactor("weightedSumPlain", ciphertext, factor);
+      }
+      const factors = terms.map(({ factor }) => factor);
+      return withComponents(sumOfProducts(ciphertexts, factors), ciphertexts[0]!.level);
     },
     multiply(left, right) {
       checks.requireAligned("multiply", left, right);

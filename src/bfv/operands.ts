@@ -18,11 +18,18 @@ export function requirePlainModulus(operation: string, context: BfvContext, plai
   );
 }
 
+/** @throws RangeError */
+export function requireSafeInteger(what: string, value: number): void {
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${what} must be an integer below 2^53, got ${value}`);
+}
+
 export interface OperandChecks {
   requireOwn(operation: string, ciphertext: BfvCiphertext): void;
   requireAligned(operation: string, left: BfvCiphertext, right: BfvCiphertext): void;
   /** Both in one domain, for operations that work in either. */
   requireOneDomain(operation: string, left: BfvCiphertext, right: BfvCiphertext): void;
+  /** At least one, all of one level, domain and number of components. */
+  requireAlike(operation: string, ciphertexts: readonly BfvCiphertext[]): void;
   /** Types say so, too; what comes from JavaScript has none. */
   requireNtt(operation: string, ciphertext: BfvCiphertext): void;
   requireComponents(operation: string, ciphertext: BfvCiphertext, count: number): void;
@@ -40,25 +47,49 @@ export function createOperandChecks(context: BfvContext): OperandChecks {
         "from the ciphertext's own context",
     );
   }
+  function requireAligned(operation: string, left: BfvCiphertext, right: BfvCiphertext): void {
+    requireOwn(operation, left);
+    requireOwn(operation, right);
+    if (left.level === right.level) return;
+    throw new CrcnnError(
+      "LEVEL_MISMATCH",
+      `${operation}: the operands are at levels ${left.level} and ${right.level}; bring both to level ` +
+        `${Math.min(left.level, right.level)} with switchModulus`,
+    );
+  }
+
+  function requireOneDomain(operation: string, left: BfvCiphertext, right: BfvCiphertext): void {
+    const [l, r]: Domain[] = [domainOf(left), domainOf(right)];
+    if (l === r) return;
+    throw new CrcnnError(
+      "DOMAIN_MISMATCH",
+      `${operation}: one operand is in NTT form, the other, a product, in coefficient form; convert either with toNtt or toCoefficients`,
+    );
+  }
+
+  function requireComponents(operation: string, ciphertext: BfvCiphertext, count: number): void {
+    requireOwn(operation, ciphertext);
+    const { length } = ciphertext.components;
+    if (length === count) return;
+    const remedy = count === 2 ? "relinearize it first" : "relinearize after each product";
+    throw new CrcnnError(
+      "COMPONENT_COUNT",
+      `${operation} takes a ciphertext of ${count} components, got one of ${length}; ${remedy}`,
+    );
+  }
+
   return {
     requireOwn,
-    requireAligned(operation, left, right) {
-      requireOwn(operation, left);
-      requireOwn(operation, right);
-      if (left.level === right.level) return;
-      throw new CrcnnError(
-        "LEVEL_MISMATCH",
-        `${operation}: the operands are at levels ${left.level} and ${right.level}; bring both to level ` +
-          `${Math.min(left.level, right.level)} with switchModulus`,
-      );
-    },
-    requireOneDomain(operation, left, right) {
-      const [l, r]: Domain[] = [domainOf(left), domainOf(right)];
-      if (l === r) return;
-      throw new CrcnnError(
-        "DOMAIN_MISMATCH",
-        `${operation}: one operand is in NTT form, the other, a product, in coefficient form; convert either with toNtt or toCoefficients`,
-      );
+    requireAligned,
+    requireOneDomain,
+    requireAlike(operation, ciphertexts) {
+      const [first] = ciphertexts;
+      if (!first) throw new RangeError(`${operation} needs at least one term`);
+      for (const each of ciphertexts) {
+        requireAligned(operation, first, each);
+        requireOneDomain(operation, first, each);
+        requireComponents(operation, each, first.components.length);
+      }
     },
     requireNtt(operation, ciphertext) {
       requireOwn(operation, ciphertext);
@@ -68,16 +99,7 @@ export function createOperandChecks(context: BfvContext): OperandChecks {
         `${operation} takes a ciphertext in NTT form, got a product in coefficient form; relinearize it first, or convert it with toNtt`,
       );
     },
-    requireComponents(operation, ciphertext, count) {
-      requireOwn(operation, ciphertext);
-      const { length } = ciphertext.components;
-      if (length === count) return;
-      const remedy = count === 2 ? "relinearize it first" : "relinearize after each product";
-      throw new CrcnnError(
-        "COMPONENT_COUNT",
-        `${operation} takes a ciphertext of ${count} components, got one of ${length}; ${remedy}`,
-      );
-    },
+    requireComponents,
     requireFactor(operation, ciphertext, factor) {
       if (factor.context !== context) {
         throw new CrcnnError(

@@ -153,6 +153,26 @@ describe("operands", () => {
     );
   });
 
+  test("in sums of many: none, of several levels, domains or numbers of components", () => {
+    const sum =
+      (...ciphertexts: BfvCiphertext[]) =>
+      () =>
+        evaluator.weightedSum(ciphertexts.map((ciphertext) => ({ ciphertext, weight: 1 })));
+    expect(sum()).toThrow("weightedSum needs at least one term");
+    expect(() => evaluator.weightedSumPlain([])).toThrow("weightedSumPlain needs at least one term");
+    expectRefusal(sum(top, lower), "LEVEL_MISMATCH", /weightedSum: /);
+    expectRefusal(sum(top, product), "DOMAIN_MISMATCH", /weightedSum: /);
+    expectRefusal(
+      sum(top, nttProduct),
+      "COMPONENT_COUNT",
+      /weightedSum takes a ciphertext of 2 components, got one of 3/,
+    );
+    expectRefusal(sum(top, foreign), "FOREIGN_OBJECT", /weightedSum: /);
+    expect(() => evaluator.weightedSum([{ ciphertext: top, weight: 0.5 }])).toThrow(
+      "weight must be an integer below 2^53, got 0.5",
+    );
+  });
+
   test("numbers that are none", () => {
     for (const wrong of [0.5, Number.NaN, 2 ** 53, Number.POSITIVE_INFINITY]) {
       expect(() => evaluator.multiplyInteger(top, wrong)).toThrow(`value must be an integer below 2^53, got ${wrong}`);

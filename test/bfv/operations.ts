@@ -89,6 +89,34 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       estimate: party.noise.multiplyInteger(ex, value),
     };
   },
+  weightedSum: ({ party, cx, cy, x, y, ex, ey, random }) => {
+    const { plainModulus } = party.context;
+    const [v, w] = [randomIntegers(1, 100, random)[0]!, -randomIntegers(1, 100, random)[0]!];
+    return {
+      result: party.evaluator.weightedSum([
+        { ciphertext: cx, weight: v },
+        { ciphertext: cy, weight: w },
+        { ciphertext: cx, weight: 7 },
+      ]),
+      slots: zipSlots(plainModulus, x, y, (a, b) => (v + 7) * a + w * b),
+      estimate: party.noise.add(party.noise.multiplyInteger(ex, v + 7), party.noise.multiplyInteger(ey, w)),
+    };
+  },
+  weightedSumPlain: ({ party, cx, cy, x, y, ex, ey }) => {
+    const { evaluator, encoder, noise, context } = party;
+    const [px, py] = [encoder.encode(x), encoder.encode(y)];
+    const [fx, fy] = [evaluator.prepareFactor(px), evaluator.prepareFactor(py)];
+    const result = evaluator.weightedSumPlain([
+      { ciphertext: cx, factor: fx },
+      { ciphertext: cy, factor: fy },
+    ]);
+    for (const { polynomial } of [fx, fy]) polynomial.block.free();
+    return {
+      result,
+      slots: zipSlots(context.plainModulus, x, y, (a, b) => a * a + b * b),
+      estimate: noise.add(noise.multiplyPlain(ex, px), noise.multiplyPlain(ey, py)),
+    };
+  },
   multiply: ({ party, cx, cy, x, y, ex, ey }) => ({
     result: party.evaluator.multiply(cx, cy),
     slots: zipSlots(party.context.plainModulus, x, y, (a, b) => a * b),

@@ -46,5 +46,10 @@ describe.each(["ts", "wasm"] as const)("messages on the %s backend", (backend) =
       expect(decrypted(evaluator.subtractPlain(each, plaintext))).toEqual(a.map((value, i) => mod(value - b[i]!, t)));
     }
     expect(decrypted(evaluator.toNtt(inCoefficients))).toEqual(a);
+    // More terms than one pass takes.
+    const weights = Array.from({ length: 600 }, (_, i) => 300 - i);
+    const sum = weights.map((weight) => ({ ciphertext: inCoefficients, weight }));
+    const total = BigInt(weights.reduce((left, right) => left + right));
+    expect(decrypted(evaluator.weightedSum(sum))).toEqual(a.map((value) => mod(value * total, t)));
   });
 });
