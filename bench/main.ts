@@ -19,7 +19,10 @@ const LONGEST: Chain = { ringDegree: 8192, dataBits: [30, 30, 30, 30, 30, 30], s
 const TWO_A_DIGIT: Chain = { ringDegree: 8192, dataBits: [28, 28, 29, 25, 23, 22], specialBits: [30, 29] };
 /** What the rival would rather have for as long a modulus: fewer and larger primes, as its 64-bit words take them. */
 const WIDE_PRIMES = [43, 43, 43, 43, 43];
-/** The longest chains that 128-bit security allows, each beside the rival's own default for its degree: fewer and larger primes. */
+/**
+ * The longest chains that 128-bit security allows, each beside the rival's own default for its degree, fewer and larger primes; and one with
+ * two primes a digit.
+ */
 const BFV_CHAINS: readonly (BfvChain & { readonly rivalChain: readonly number[] })[] = [
   { ringDegree: 4096, dataBits: [27, 26, 26], specialBits: [27], plainBits: 17, rivalChain: [36, 36, 37] },
   {
@@ -35,6 +38,13 @@ const BFV_CHAINS: readonly (BfvChain & { readonly rivalChain: readonly number[] 
     specialBits: [30],
     plainBits: 20,
     rivalChain: [48, 48, 48, 49, 49, 49, 49, 49, 49],
+  },
+  {
+    ringDegree: 16384,
+    dataBits: new Array(12).fill(30),
+    specialBits: [30, 30],
+    plainBits: 20,
+    rivalChain: [45, 45, 45, 45, 45, 45, 45, 45, 48],
   },
 ];
 

@@ -202,8 +202,9 @@ function tensorProduct(
   const basis = [...data, ...auxiliary];
   const products = Array.from({ length: a.length + b.length - 1 }, () => workspace.limbs(basis.length));
   ring.parallel(products.length * basis.length, (task) => {
-    const c = Math.floor(task / basis.length);
-    const m = task % basis.length;
+    // Modulus by modulus, so that the components' limbs, which all products share, stay in the cache.
+    const c = task % products.length;
+    const m = Math.floor(task / products.length);
     const index = basis[m]!;
     const out = products[c]![m]!;
     const firsts = a.map((_, i) => i).filter((i) => c - i >= 0 && c - i < b.length);
