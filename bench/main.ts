@@ -20,14 +20,14 @@ const TWO_A_DIGIT: Chain = { ringDegree: 8192, dataBits: [28, 28, 29, 25, 23, 22
 /** What the rival would rather have for as long a modulus: fewer and larger primes, as its 64-bit words take them. */
 const WIDE_PRIMES = [43, 43, 43, 43, 43];
 /**
- * The longest chains that 128-bit security allows, each beside the rival's own default for its degree, fewer and larger primes; and one with
+ * Chains near the longest that 128-bit security allows, each beside the rival's own default for its degree, fewer and larger primes; and one with
  * two primes a digit.
  */
 const BFV_CHAINS: readonly (BfvChain & { readonly rivalChain: readonly number[] })[] = [
   { ringDegree: 4096, dataBits: [27, 26, 26], specialBits: [27], plainBits: 17, rivalChain: [36, 36, 37] },
   {
     ringDegree: 8192,
-    dataBits: [30, 30, 30, 30, 30, 30],
+    dataBits: [29, 29, 29, 29, 29, 29],
     specialBits: [30],
     plainBits: 20,
     rivalChain: [43, 43, 44, 44, 44],

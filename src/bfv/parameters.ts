@@ -11,7 +11,7 @@ import {
   type RlweContext,
   type RlweParameters,
 } from "../rlwe/index.ts";
-import { auxiliaryCounts, createProductMaps, type ProductMaps } from "./product-maps.ts";
+import { auxiliaryCandidates, auxiliaryCounts, createProductMaps, type ProductMaps } from "./product-maps.ts";
 import { createScaledMessages, type ScaledMessage } from "./scaled-message.ts";
 
 export interface BfvParameters extends RlweParameters {
@@ -41,11 +41,12 @@ export function createBfvContext(
 ): BfvContext {
   const { ringDegree, dataPrimes, specialPrimes, plainModulus } = parameters;
   requirePlainModulus(parameters);
-  const { hps, hpsOverQ } = auxiliaryCounts(parameters);
-  const auxiliary = new Array<number>(Math.max(hps, hpsOverQ)).fill(MAX_PRIME_BITS);
+  const lengths = new Array<number>(auxiliaryCandidates(parameters)).fill(MAX_PRIME_BITS);
+  const candidates = findNttPrimes(ringDegree, lengths, [...dataPrimes, ...specialPrimes]);
+  const { hps, hpsOverQ } = auxiliaryCounts(parameters, candidates);
   const context = createRlweContext(parameters, {
     ...options,
-    auxiliaryPrimes: findNttPrimes(ringDegree, auxiliary, [...dataPrimes, ...specialPrimes]),
+    auxiliaryPrimes: candidates.slice(0, Math.max(hps, hpsOverQ)),
     label: `bfv${plainModulus}`,
   });
   const scaled = createScaledMessages(context.ring, plainModulus, dataPrimes);

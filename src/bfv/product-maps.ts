@@ -45,7 +45,7 @@ export interface ProductMaps {
  * rescale (sigma 22 at N = 8192, 43 at N = 32768) divided by 2^this, which stays below that of a fresh encryption.
  */
 export const OVER_Q_MARGIN_BITS = 4;
-/** Auxiliary primes are among the largest there are, a few hundred at most: none is smaller than this. */
+/** Auxiliary primes are among the largest there are, one or two hundred at most: none is smaller than this. */
 const SMALLEST_AUXILIARY_BITS = Math.log2(PRIME_CEILING) - 0.35;
 /** Components of the shorter operand for which HPS has room; with more, HPS over Q is taken, which needs none. */
 export const HPS_MAXIMUM_COMPONENTS = 4;
@@ -57,19 +57,31 @@ export interface ProductParameters {
   readonly dataPrimes: readonly number[];
 }
 
-/** Auxiliary primes that each variant needs for products modulo all data primes. */
-export function auxiliaryCounts({
-  ringDegree,
-  plainModulus,
-  dataPrimes,
-}: ProductParameters): Record<ProductVariant, number> {
+/** log2 of what each variant's auxiliary modulus is at least, for products modulo all data primes. */
+function auxiliaryBits({ ringDegree, plainModulus, dataPrimes }: ProductParameters): Record<ProductVariant, number> {
   const bits = modulusBits(dataPrimes);
-  // |t x / Q| <= t components N (Q/2)^2 / Q must be below R/2.
-  const hpsBits = bits + Math.log2((plainModulus * ringDegree * HPS_MAXIMUM_COMPONENTS) / 2) + 0.1;
   return {
-    hps: Math.ceil(hpsBits / SMALLEST_AUXILIARY_BITS),
-    hpsOverQ: Math.ceil((bits + OVER_Q_MARGIN_BITS) / SMALLEST_AUXILIARY_BITS),
+    // |t x / Q| <= t components N (Q/2)^2 / Q must be below R/2.
+    hps: bits + Math.log2((plainModulus * ringDegree * HPS_MAXIMUM_COMPONENTS) / 2) + 0.1,
+    hpsOverQ: bits + OVER_Q_MARGIN_BITS,
   };
+}
+
+/** As many primes as suffice for both variants, whichever of the largest ones they are. */
+export function auxiliaryCandidates(parameters: ProductParameters): number {
+  const { hps, hpsOverQ } = auxiliaryBits(parameters);
+  return Math.ceil(Math.max(hps, hpsOverQ) / SMALLEST_AUXILIARY_BITS);
+}
+
+/** How many of the auxiliary primes each variant needs for products modulo all data primes. */
+export function auxiliaryCounts(
+  parameters: ProductParameters,
+  auxiliaryPrimes: readonly number[],
+): Record<ProductVariant, number> {
+  const count = (least: number): number =>
+    auxiliaryPrimes.findIndex((_, i) => modulusBits(auxiliaryPrimes.slice(0, i + 1)) >= least) + 1;
+  const { hps, hpsOverQ } = auxiliaryBits(parameters);
+  return { hps: count(hps), hpsOverQ: count(hpsOverQ) };
 }
 
 /** One term of a linear combination of limbs, as a part of a transform of a limb: measured at N = 8192 (1.9 of 19 microseconds). */
@@ -94,7 +106,10 @@ export function createProductMaps(context: RlweContext, plainModulus: number, le
   const { ring, parameters } = context;
   const { ringDegree, dataPrimes } = parameters;
   const data = context.dataBasis(level);
-  const counts = auxiliaryCounts({ ringDegree, plainModulus, dataPrimes: dataPrimes.slice(0, level + 1) });
+  const counts = auxiliaryCounts(
+    { ringDegree, plainModulus, dataPrimes: dataPrimes.slice(0, level + 1) },
+    context.auxiliaryBasis.map((index) => ring.moduli[index]!.value),
+  );
   const hpsBasis = context.auxiliaryBasis.slice(0, counts.hps);
   const overQBasis = context.auxiliaryBasis.slice(0, counts.hpsOverQ);
   const cheaper = (square: boolean): ProductVariant => {
