@@ -2,6 +2,8 @@
 
 import { CrcnnError } from "../../errors/index.ts";
 import { openArchive } from "./archive.ts";
+import { isLegacy, readLegacy } from "./legacy.ts";
+import { MAX_FILE_BYTES } from "./limits.ts";
 import { toModel } from "./modules.ts";
 import type { PickleValue } from "./pickle-values.ts";
 import type { SourceModel } from "./source-model.ts";
@@ -10,8 +12,8 @@ import { printable } from "./text.ts";
 import { unpickle } from "./unpickle.ts";
 
 /**
- * Reads a network saved whole with `torch.save(model, path)` by torch 1.6 or later: a torch.nn.Sequential, nested or not, or one bare
- * layer. Nothing in the file is run: it becomes inert data, and only what is on an allow-list is read at all.
+ * Reads a network saved whole with `torch.save(model, path)`, as an archive or in the format before torch 1.6, whatever the file is called: a
+ * torch.nn.Sequential, nested or not, or one bare layer. Nothing in the file is run: it becomes inert data, and only what is on an allow-list is read at all.
  *
  * Weights of float16, bfloat16, float32 and float64 are widened exactly to doubles.
  *
@@ -32,6 +34,10 @@ export function loadTorch(bytes: Uint8Array, name = "model"): SourceModel {
 
 /** The object that a file of torch.save holds, as inert data. Errors as those of {@link loadTorch}, without the file's name. */
 export function readTorchFile(bytes: Uint8Array): PickleValue {
+  if (bytes.length > MAX_FILE_BYTES) {
+    throw new CrcnnError("LIMIT_EXCEEDED", `the file has ${bytes.length} bytes, at most ${MAX_FILE_BYTES} are read`);
+  }
+  if (isLegacy(bytes)) return readLegacy(bytes);
   const archive = openArchive(bytes);
   return unpickle(archive.pickle, storageLoader(archive));
 }

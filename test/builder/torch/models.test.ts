@@ -23,6 +23,10 @@ describe("trained models", () => {
     ["lenet1-square/lenet1-square", "lenet1-square.pt"],
     ["lenet1-square/lenet1-square", "lenet1-square.protocol4.pt"],
     ["lenet1-square/lenet1-square", "lenet1-square.f64.pt"],
+    ["lenet1-square/lenet1-square", "lenet1-square.legacy.pt"],
+    ["lenet1-square/lenet1-square", "lenet1-square.torch1.13.1.legacy.pt"],
+    ["tenseal-net/tenseal-net", "tenseal-net.legacy.pt"],
+    ["linear/linear", "linear.legacy.pt"],
     ["tenseal-net/tenseal-net", "tenseal-net.pt"],
     ["mlp/mlp", "mlp.pt"],
     ["linear/linear", "linear.pt"],
@@ -113,7 +117,12 @@ describe("tensors", () => {
     "tensors/tensors.json",
   );
 
-  test.each(files)("$path", ({ path, tensors }) => {
+  // The same dictionaries in the format before torch 1.6.
+  const legacy = files
+    .filter(({ path }) => ["strided.pth", "dtypes.pth", "parameters.pth"].includes(path))
+    .map(({ path, tensors }) => ({ path: path.replace(".pth", ".legacy.pth"), tensors }));
+
+  test.each([...files, ...legacy])("$path", ({ path, tensors }) => {
     const root = readTorchFile(fixture(`tensors/${path}`)) as Map<string, PickleValue>;
     for (const [key, { dtype, shape, values }] of Object.entries(tensors)) {
       if (key.includes(".")) continue;
