@@ -63,7 +63,7 @@ export function compile(model: SourceModel, options: CompileOptions): CompiledNe
     options,
   );
   const shapes = traceShapes(model, inputShape);
-  const bounds = segmentBounds(rencryptPositions, model.layers.length);
+  const bounds = segmentBounds(model, rencryptPositions);
   const segments = bounds.slice(1).map((last, i) => {
     const first = bounds[i];
     return { inputShape: shapes[first], steps: networkSteps(model, shapes, first, last), first };

@@ -2,7 +2,7 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { loadTorch, type SourceModel } from "../../builder/index.ts";
+import { loadTorch, requireSupported, type SourceModel } from "../../builder/index.ts";
 import { CrcnnError } from "../../errors/index.ts";
 
 const EXTENSION = ".pt";
@@ -25,7 +25,9 @@ export async function loadModels(directory: string): Promise<LoadedModels> {
   const skipped: CrcnnError[] = [];
   for (const file of files) {
     try {
-      models.set(basename(file, EXTENSION), loadTorch(await readFile(join(directory, file)), file));
+      const model = loadTorch(await readFile(join(directory, file)), file);
+      requireSupported(model);
+      models.set(basename(file, EXTENSION), model);
     } catch (error) {
       skipped.push(error instanceof CrcnnError ? error : unreadable(file, error as NodeJS.ErrnoException));
     }
