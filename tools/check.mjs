@@ -27,6 +27,7 @@ const check = (name, command, ...args) => {
 
 // First, since it installs what the others need.
 check("tests", npm, "test", "--", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`);
+check("large networks", npm, "run", "--silent", "test:networks");
 check("soak test", npm, "run", "--silent", "test:soak");
 check("format and lint", tool("@biomejs", "biome", "bin", "biome"), "ci", ".");
 check("generated files", [process.execPath], join(root, "tools", "build-wasm.mjs"), "--check");
