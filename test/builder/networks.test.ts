@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { compile, runModel } from "../../src/builder/index.ts";
+import { compile, runModel, selectLayers } from "../../src/builder/index.ts";
 import { CrcnnError } from "../../src/errors/index.ts";
 import { createOwner } from "../../src/owner/index.ts";
 import type { Tensor } from "../../src/plan/index.ts";
@@ -110,6 +110,17 @@ describe("compile", () => {
     const refusal = expect.objectContaining({ code: "INVALID_MESSAGE", message: expect.stringContaining("scale 2^") });
     expect(() => owner.decryptOutput(segment, fresh)).toThrow(refusal);
     expect(() => owner.decryptOutput(segment, [])).toThrow(expect.objectContaining({ code: "INVALID_MESSAGE" }));
+  });
+
+  test("an unsupported layer is named, and does not matter where it is left out", () => {
+    const relu = loadFixture("variants/act-relu.pt");
+    expect(() => compile(relu, { inputShape: [12] })).toThrow(
+      expect.objectContaining({
+        code: "UNSUPPORTED_LAYER",
+        message: expect.stringMatching(/act-relu\.pt: layer 1 \(ReLU\) .*square/),
+      }),
+    );
+    expect(compile(selectLayers(relu, [0]), { inputShape: [12] }).plans).toHaveLength(1);
   });
 
   test("impossible wishes are refused", () => {
