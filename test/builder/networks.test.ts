@@ -19,11 +19,20 @@ describe("trained networks, compiled with nothing but the input's shape", () => 
 describe("variants of layers and options", () => {
   /** Those that need not run, and do. */
   const EXTRA = new Set([
-    ...["conv1d", "adaptive-avgpool-none", "flatten-partial", "unflatten", "zeropad2d", "bare-linear", "bare-conv"],
+    ...[
+      "conv1d",
+      "conv-transpose",
+      "adaptive-avgpool-none",
+      "flatten-partial",
+      "unflatten",
+      "zeropad2d",
+      "bare-linear",
+      "bare-conv",
+    ],
   ]);
   const runnable = variants.filter(({ name, expect: answer }) => answer === "must" || EXTRA.has(name));
 
-  test("there are as many as were supplied", () => expect(runnable).toHaveLength(54));
+  test("there are as many as were supplied", () => expect(runnable).toHaveLength(55));
 
   test.each(runnable.map((variant) => [variant.name, variant] as const))("%s", async (name, variant: Variant) => {
     const model = loadFixture(`variants/${name}.pt`);

@@ -13,7 +13,8 @@ import { unpickle } from "./unpickle.ts";
 
 /**
  * Reads a network saved whole with `torch.save(model, path)`, as an archive or in the format before torch 1.6, whatever the file is called: a
- * torch.nn.Sequential, nested or not, or one bare layer. Nothing in the file is run: it becomes inert data, and only what is on an allow-list is read at all.
+ * torch.nn.Sequential, nested or not, or one bare layer. Nothing in the file is run: it becomes inert data, and only what is on an allow-list
+ * is read at all. Layers compute as after `model.eval()`, whichever mode they were saved in.
  *
  * A layer that cannot run encrypted is kept with its `refusal`, a CrcnnError UNSUPPORTED_LAYER naming class, position and remedy; whatever uses
  * it throws that. `selectLayers` takes the layers around it.

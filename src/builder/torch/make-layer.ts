@@ -13,8 +13,10 @@ import {
   batchNorm2dLayer,
   type Conv1dOptions,
   type Conv2dOptions,
+  type ConvTranspose2dOptions,
   conv1dLayer,
   conv2dLayer,
+  convTranspose2dLayer,
   type FlattenOptions,
   flattenLayer,
   type IdentityKind,
@@ -41,6 +43,7 @@ const DROPOUTS = ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropou
 const LAYERS: ReadonlyMap<string, (state: ModuleState) => Layer> = new Map([
   ["torch.nn.modules.conv.Conv1d", conv1d],
   ["torch.nn.modules.conv.Conv2d", conv2d],
+  ["torch.nn.modules.conv.ConvTranspose2d", convTranspose2d],
   ["torch.nn.modules.linear.Linear", linear],
   ["torch.nn.modules.linear.Identity", same("Identity")],
   ["torch.nn.modules.pooling.AvgPool1d", (state) => avgPool1dLayer(poolOptions(state) as AvgPool1dOptions)],
@@ -102,7 +105,13 @@ function conv2d(state: ModuleState): Layer {
   return conv2dLayer(convOptions(state) as Conv2dOptions);
 }
 
-function convOptions(state: ModuleState): Record<keyof Conv2dOptions, unknown> {
+function convTranspose2d(state: ModuleState): Layer {
+  const outputPadding = state.attribute("output_padding");
+  return convTranspose2dLayer({ ...convOptions(state, true), outputPadding } as ConvTranspose2dOptions);
+}
+
+/** @param transposed the weight has the input channels first, and those of the outputs in groups. */
+function convOptions(state: ModuleState, transposed = false): Record<keyof Conv2dOptions, unknown> {
   const mode = state.attribute("padding_mode", "zeros");
   if (mode !== "zeros") {
     throw unsupported(
@@ -112,11 +121,9 @@ function convOptions(state: ModuleState): Record<keyof Conv2dOptions, unknown> {
   const weight = state.weight();
   const groups = state.attribute("groups");
   const kernel = state.attribute("kernel_size");
-  checkShape(state, weight.shape, [
-    state.attribute("out_channels"),
-    Number(state.attribute("in_channels")) / Number(groups),
-    ...(Array.isArray(kernel) ? kernel : []),
-  ]);
+  const channels = ["out_channels", "in_channels"].map((name) => state.attribute(name));
+  const [whole, grouped] = transposed ? channels.reverse() : channels;
+  checkShape(state, weight.shape, [whole, Number(grouped) / Number(groups), ...(Array.isArray(kernel) ? kernel : [])]);
   return {
     weight,
     bias: state.parameter("bias"),

@@ -24,8 +24,8 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
 ]);
 
 const SUPPORTED =
-  "Conv1d, Conv2d, Linear, AvgPool1d, AvgPool2d, AdaptiveAvgPool2d, BatchNorm1d, BatchNorm2d, ZeroPad2d, Flatten, Unflatten, Dropout, " +
-  "Identity and a class Square";
+  "Conv1d, Conv2d, ConvTranspose2d, Linear, AvgPool1d, AvgPool2d, AdaptiveAvgPool2d, BatchNorm1d, BatchNorm2d, ZeroPad2d, Flatten, " +
+  "Unflatten, Dropout, Identity and a class Square";
 
 /** What would be right instead of a layer of this class of torch.nn. */
 export function adviceFor(name: string): string {
