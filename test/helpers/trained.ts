@@ -45,14 +45,13 @@ export async function expectTrainedNetwork(name: string, samples: string): Promi
       `(predicted ${network.predictedError.toExponential(1)})`,
   );
   expect(agreeing).toBe(16);
-  // Asked for: 1e-3. Worse than 3e-4 would mean that a rule of noise management is broken.
-  expect(Math.max(...errors)).toBeLessThan(3e-4);
-  // The prediction is an upper estimate for a few hundred outputs, and no empty one: made-up inputs of several channels make larger values, and so
-  // larger errors, than real ones do.
+  // Asked for: 1e-3, of which the choice of parameters keeps half in reserve.
+  expect(Math.max(...errors)).toBeLessThan(5e-4);
+  // The prediction is an upper estimate for a few hundred outputs, and no empty one.
   const absolute = Math.max(
     ...outputs.flatMap((output, i) => [...output.data.map((value, k) => Math.abs(value - logits[i]!.data[k]!))]),
   );
   const { expectedError } = network.manifest.segments[0]!;
   expect(absolute).toBeLessThan(1.5 * expectedError);
-  expect(absolute).toBeGreaterThan(expectedError / (inputs[0]!.shape[0] === 1 ? 8 : 16));
+  expect(absolute).toBeGreaterThan(expectedError / 8);
 }
