@@ -21,6 +21,7 @@ export const KERNEL_NAMES: readonly (keyof WasmExports)[] = [
   "reduceSigned",
   "permute",
   "dotProduct",
+  "dotProductPair",
   "liftSingle",
   "liftDigits",
   "convertBasis",

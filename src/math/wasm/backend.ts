@@ -7,6 +7,7 @@ import {
   type Kernels,
   MAX_DOT_PRODUCT_TERMS,
   type MixedRadixLift,
+  type Pair,
 } from "../kernels/kernels.ts";
 import { MAX_PRIME_BITS, type Modulus, multiplyMod } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
@@ -239,9 +240,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     rights: ArrayLike<number>,
     count: number,
     modulus: Modulus,
-    { initial, permutation }: DotProductOptions = {},
   ): void {
-    const places = permutation ? placesAddress(permutation) : 0;
     const address = constantsOf(modulus);
     const argumentsOffset = takeArguments(2 * lefts.length);
     const { words } = heap;
@@ -249,12 +248,35 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
       words[argumentsOffset + 2 * k] = lefts[k] * WORD_BYTES;
       words[argumentsOffset + 2 * k + 1] = rights[k] * WORD_BYTES;
     }
-    wasm.dotProduct(
-      out * WORD_BYTES,
-      // No limb stands at address 0: tables and arguments were there before.
-      (initial ?? 0) * WORD_BYTES,
+    wasm.dotProduct(out * WORD_BYTES, argumentsOffset * WORD_BYTES, lefts.length, count, address);
+  }
+
+  function dotProductPair(
+    outs: Pair<number>,
+    [lefts0, lefts1]: Pair<ArrayLike<number>>,
+    rights: ArrayLike<number>,
+    count: number,
+    modulus: Modulus,
+    { initial, permutation }: DotProductOptions = {},
+  ): void {
+    const address = constantsOf(modulus);
+    const places = permutation ? placesAddress(permutation) : 0;
+    const argumentsOffset = takeArguments(3 * rights.length);
+    const { words } = heap;
+    for (let k = 0; k < rights.length; k++) {
+      const at = argumentsOffset + 3 * k;
+      words[at] = lefts0[k] * WORD_BYTES;
+      words[at + 1] = lefts1[k] * WORD_BYTES;
+      words[at + 2] = rights[k] * WORD_BYTES;
+    }
+    wasm.dotProductPair(
+      outs[0] * WORD_BYTES,
+      outs[1] * WORD_BYTES,
+      // No limb stands at address 0: arguments were there before.
+      (initial?.[0] ?? 0) * WORD_BYTES,
+      (initial?.[1] ?? 0) * WORD_BYTES,
       argumentsOffset * WORD_BYTES,
-      lefts.length,
+      rights.length,
       count,
       address,
       places,
@@ -333,6 +355,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
         value,
       ),
     dotProduct,
+    dotProductPair,
     convertBasis,
     liftDigits,
     permute: (out, limb, permutation) =>

@@ -31,10 +31,13 @@ export interface WasmExports {
   ): void;
   reduceSigned(limb: number, count: number, prime: number): void;
   permute(out: number, limb: number, places: number, count: number): void;
-  dotProduct(
-    out: number,
-    initial: number,
-    pairs: number,
+  dotProduct(out: number, pairs: number, terms: number, count: number, constants: number): void;
+  dotProductPair(
+    out0: number,
+    out1: number,
+    initial0: number,
+    initial1: number,
+    list: number,
     terms: number,
     count: number,
     constants: number,
