@@ -37,6 +37,7 @@ const CALL_WORDS = 10;
 /** Words of the queue, from its offset on. */
 const CLAIM = 0;
 const DONE = 1;
+const WORKER_TASKS = 2;
 const TASKS = 16;
 const CALLS: number = TASKS + MAX_TASKS + 1;
 export const QUEUE_WORDS: number = CALLS + MAX_CALLS * CALL_WORDS;
@@ -59,6 +60,8 @@ export interface JobQueue {
   discard(): void;
   /** Publishes the batch, takes part in it, and returns when all its tasks are done. @throws CrcnnError WORKER_LOST */
   run(): void;
+  /** Tasks that workers, not the caller, have run so far; counted modulo 2^32. */
+  workerTasks(): number;
   /** A worker's loop: claims and runs tasks until the program ends. */
   work(): never;
 }
@@ -90,6 +93,7 @@ export function createJobQueue(
   let taskCount = 0;
   let callCount = 0;
   let epoch = 0;
+  let lost = false;
 
   function runTask(task: number): void {
     for (let call = words[tasks + task]; call < words[tasks + task + 1]; call++) {
@@ -126,6 +130,7 @@ export function createJobQueue(
       const finished = Atomics.load(words, done);
       if (finished === count) return;
       if (performance.now() - start > lostMilliseconds) {
+        lost = true;
         throw new CrcnnError(
           "WORKER_LOST",
           `${count - finished} of ${count} tasks were claimed by a thread that has not finished them in ${lostMilliseconds / 1000} s; it has ` +
@@ -152,7 +157,10 @@ export function createJobQueue(
       taskCount = 0;
       callCount = 0;
     },
+    workerTasks: () => words[offset + WORKER_TASKS] >>> 0,
     run() {
+      // A thread that was only very slow would take its task of then for one of now.
+      if (lost) throw new CrcnnError("WORKER_LOST", "a thread of this engine was lost before; make a new engine");
       const count = taskCount;
       taskCount = 0;
       callCount = 0;
@@ -166,7 +174,12 @@ export function createJobQueue(
     work() {
       for (;;) {
         let idle = 0;
-        while (idle < SPINS) idle = claimAndRun() ? 0 : idle + 1;
+        while (idle < SPINS) {
+          if (claimAndRun()) {
+            Atomics.add(words, offset + WORKER_TASKS, 1);
+            idle = 0;
+          } else idle++;
+        }
         const state = Atomics.load(words, claim);
         const allClaimed = (state & MAX_TASKS) >= ((state >>> COUNT_BITS) & MAX_TASKS);
         if (allClaimed) rest(words, claim, state, SLEEP_MILLISECONDS);
