@@ -1,6 +1,6 @@
 /** Bundles of the installed package, as a user's tools make them. */
 
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build, type Plugin } from "vite";
 
@@ -19,34 +19,33 @@ function wasmModules(outDir: string): Plugin {
   };
 }
 
-const WORKERD_CONFIG = `using Workerd = import "/workerd/workerd.capnp";
+const workerdConfig = (modules: readonly string[]): string => `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "main", worker = .classifier)],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
 const classifier :Workerd.Worker = (
-  modules = [
-    (name = "edge.js", esModule = embed "edge.js"),
-    (name = "kernels.wasm", wasm = embed "kernels.wasm"),
-  ],
+  modules = [${modules.join(", ")}],
   compatibilityDate = "2026-01-01",
 );
 `;
 
-/** For workerd, without Node's modules. Returns the path of its configuration. */
-export async function buildEdge(project: string): Promise<string> {
-  const outDir = join(project, "edge");
+/** For workerd, without Node's modules, under the import conditions of a tool. Returns the path of its configuration. */
+export async function buildEdge(project: string, conditions: readonly string[]): Promise<string> {
+  const outDir = join(project, `edge-${conditions.join("-")}`);
   mkdirSync(outDir);
   await build({
     root: project,
     configFile: false,
     logLevel: "warn",
     plugins: [wasmModules(outDir)],
-    ssr: { target: "webworker", noExternal: true, resolve: { conditions: ["workerd", "worker", "import", "default"] } },
+    ssr: { target: "webworker", noExternal: true, resolve: { conditions: [...conditions, "import", "default"] } },
     build: { ssr: "edge.js", outDir, emptyOutDir: false, target: "es2022" },
   });
   const config = join(outDir, "config.capnp");
-  writeFileSync(config, WORKERD_CONFIG);
+  const modules = ['(name = "edge.js", esModule = embed "edge.js")'];
+  if (existsSync(join(outDir, "kernels.wasm"))) modules.push('(name = "kernels.wasm", wasm = embed "kernels.wasm")');
+  writeFileSync(config, workerdConfig(modules));
   return config;
 }
 

@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, inject, test } from "vitest";
@@ -54,9 +55,10 @@ describe.each(Object.keys(RUNTIMES))("%s", (name) => {
   });
 });
 
-test("workerd classifies without threads and without compiling WebAssembly", async () => {
+/** Starts workerd with the bundle and sends it the input. */
+async function classifyOnWorkerd(conditions: readonly string[]): Promise<Report> {
   requireRuntime("workerd", WORKERD);
-  const config = await buildEdge(project);
+  const config = await buildEdge(project, conditions);
   const worker = spawn(WORKERD, ["serve", config, "--control-fd=3"], {
     stdio: ["ignore", "inherit", "inherit", "pipe"],
   });
@@ -72,11 +74,25 @@ test("workerd classifies without threads and without compiling WebAssembly", asy
     });
     const body = readFileSync(join(project, "input.json"));
     const response = await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body });
-    expect(response.status).toBe(200);
-    const report = (await response.json()) as Report;
+    if (!response.ok) throw new Error(`workerd answered ${response.status}: ${await response.text()}`);
+    return (await response.json()) as Report;
+  } finally {
+    const ended = worker.exitCode === null && once(worker, "exit");
+    worker.kill();
+    await ended;
+  }
+}
+
+describe("workerd", () => {
+  test("classifies without threads, by kernels that were compiled beforehand", async () => {
+    const report = await classifyOnWorkerd(["workerd", "worker"]);
     expect(report).toMatchObject({ backend: "wasm", threads: 1, sharedTasks: 0 });
     expectAgreement(report);
-  } finally {
-    worker.kill();
-  }
+  });
+
+  test("classifies by the TypeScript kernels where a tool does not know it, since it may not compile", async () => {
+    const report = await classifyOnWorkerd(["worker"]);
+    expect(report).toMatchObject({ backend: "ts", threads: 1, sharedTasks: 0 });
+    expectAgreement(report);
+  });
 });
