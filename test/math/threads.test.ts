@@ -170,7 +170,7 @@ describe("the job queue", () => {
     );
     store.mockRestore();
     expect(words[1024]).not.toBe(0);
-    expect(() => queue.run()).toThrow("make a new engine");
+    expect(() => queue.run()).toThrow("left unfinished; make a new engine");
   });
 
   test("what throws in a task leaves the kernels running at once again", () => {

@@ -121,6 +121,13 @@ describe("Chromium, under a policy without unsafe-eval", () => {
     expectAgreement(report);
   });
 
+  test("a thread that dies is reported", async () => {
+    const page = await browser.newPage();
+    await page.goto(await serve(headers));
+    expect(await page.evaluate("die()")).toBe("RuntimeError, 1, WORKER_LOST");
+    await page.close();
+  });
+
   test("a thread that may not be started is reported", async () => {
     const policy = STRICT.replace("worker-src 'self'", "worker-src 'none'");
     const failed = classify("onMainThread", { threads: 2 }, { ...ISOLATED, "content-security-policy": policy });

@@ -26,8 +26,8 @@ function requireRuntime(name: string, path: string): void {
   if (!existsSync(path)) throw new Error(`${name} is missing at ${path}: run npm ci in test/runtimes (Linux on x64)`);
 }
 
-/** Runs a program to its end: it must end by itself, with nothing on standard error. */
-function run(name: string, program: string, options: Options = {}): string {
+/** Runs a program to its end, which it must reach by itself. */
+function run(name: string, program: string, options: Options = {}): { stdout: string; stderr: string } {
   const [path, ...prefix] = RUNTIMES[name]!;
   requireRuntime(name, path);
   const { status, signal, stdout, stderr, error } = spawnSync(path, [...prefix, program, JSON.stringify(options)], {
@@ -36,22 +36,26 @@ function run(name: string, program: string, options: Options = {}): string {
     timeout: 120_000,
     env: { PATH: process.env.PATH, HOME: project, NO_COLOR: "1" },
   });
-  expect({ status, signal, stderr, error }).toEqual({ status: 0, signal: null, stderr: "", error: undefined });
-  return stdout;
+  expect({ status, signal, error }, stderr).toEqual({ status: 0, signal: null, error: undefined });
+  return { stdout, stderr };
 }
-
-const classify = (name: string, options: Options): Report => JSON.parse(run(name, "main.js", options));
 
 describe.each(Object.keys(RUNTIMES))("%s", (name) => {
   test("classifies with two threads what TypeScript kernels classify, ciphertext for ciphertext", () => {
-    const report = classify(name, { threads: 2 });
+    const { stdout, stderr } = run(name, "main.js", { threads: 2 });
+    expect(stderr).toBe("");
+    const report: Report = JSON.parse(stdout);
     expect(report).toMatchObject({ backend: "wasm", threads: 2 });
     expect(report.sharedTasks).toBeGreaterThan(0);
     expectAgreement(report);
   });
 
   test("ends although its threads were never stopped", () => {
-    expect(run(name, "abandon.js").trim()).toBe("2");
+    expect(run(name, "abandon.js")).toEqual({ stdout: "2\n", stderr: "" });
+  });
+
+  test("reports a thread that dies", () => {
+    expect(run(name, "die-alone.js").stdout).toBe("RuntimeError, 1, WORKER_LOST\n");
   });
 });
 

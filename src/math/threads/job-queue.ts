@@ -93,7 +93,8 @@ export function createJobQueue(
   let taskCount = 0;
   let callCount = 0;
   let epoch = 0;
-  let lost = false;
+  /** A thread that still has a task of such a batch would finish it in the middle of a later one. */
+  let unfinished = false;
 
   function runTask(task: number): void {
     for (let call = words[tasks + task]; call < words[tasks + task + 1]; call++) {
@@ -130,7 +131,6 @@ export function createJobQueue(
       const finished = Atomics.load(words, done);
       if (finished === count) return;
       if (performance.now() - start > lostMilliseconds) {
-        lost = true;
         throw new CrcnnError(
           "WORKER_LOST",
           `${count - finished} of ${count} tasks were claimed by a thread that has not finished them in ${lostMilliseconds / 1000} s; it has ` +
@@ -159,8 +159,13 @@ export function createJobQueue(
     },
     workerTasks: () => words[offset + WORKER_TASKS] >>> 0,
     run() {
-      // A thread that was only very slow would take its task of then for one of now.
-      if (lost) throw new CrcnnError("WORKER_LOST", "a thread of this engine was lost before; make a new engine");
+      if (unfinished) {
+        throw new CrcnnError(
+          "WORKER_LOST",
+          "earlier work of this engine's threads was left unfinished; make a new engine",
+        );
+      }
+      unfinished = true;
       const count = taskCount;
       taskCount = 0;
       callCount = 0;
@@ -170,6 +175,7 @@ export function createJobQueue(
       Atomics.notify(words, claim);
       while (claimAndRun());
       waitForAll(count);
+      unfinished = false;
     },
     work() {
       for (;;) {

@@ -1,5 +1,6 @@
 /** The page's script: runs the program on the main thread or in a worker of its own, as the test asks. */
 
+import { die } from "./die.ts";
 import { classify, type Options, type Report } from "./lenet1.ts";
 
 async function inWorker(options: Options): Promise<Report> {
@@ -20,4 +21,4 @@ async function onMainThread(options: Options): Promise<Report> {
   return classify(await response.json(), options);
 }
 
-Object.assign(globalThis, { inWorker, onMainThread });
+Object.assign(globalThis, { inWorker, onMainThread, die });
