@@ -52,6 +52,7 @@ export async function buildEdge(project: string, conditions: readonly string[]):
 /** For browsers: an application whose only script is the page's. Returns the folder to serve. */
 export async function buildPage(project: string): Promise<string> {
   const outDir = join(project, "page");
+  if (existsSync(outDir)) return outDir;
   writeFileSync(
     join(project, "index.html"),
     '<!doctype html><meta charset="utf-8"><title>crcnn</title><script type="module" src="./page.js"></script>\n',

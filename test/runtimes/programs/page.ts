@@ -21,4 +21,12 @@ async function onMainThread(options: Options): Promise<Report> {
   return classify(await response.json(), options);
 }
 
-Object.assign(globalThis, { inWorker, onMainThread, die });
+const PLACES = { inWorker, onMainThread };
+Object.assign(globalThis, { ...PLACES, die });
+
+/** Where no one drives the browser, the address holds the wish, and the answer is posted. */
+const [, place, options] = /^#(inWorker|onMainThread)=(.*)$/.exec(location.hash) ?? [];
+if (place && options) {
+  const answer = await PLACES[place as keyof typeof PLACES](JSON.parse(decodeURIComponent(options))).catch(String);
+  await fetch("/", { method: "POST", body: JSON.stringify(answer) });
+}

@@ -1,12 +1,9 @@
-import { createReadStream, existsSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { extname, join, normalize } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
-import { findChromium } from "../../tools/chromium.mjs";
+import { findBrowser } from "../../tools/browsers.mjs";
 import { expectAgreement } from "./agreement.ts";
 import { buildPage } from "./bundles.ts";
+import { ISOLATED, type PageServer, STRICT, servePage } from "./page-server.ts";
 import type { Options, Report } from "./programs/lenet1.ts";
 
 const FLAGS = [
@@ -19,43 +16,24 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
-const TYPES: Record<string, string> = {
-  ".html": "text/html",
-  ".js": "text/javascript",
-  ".json": "application/json",
-};
-const ISOLATED = {
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-embedder-policy": "require-corp",
-};
-/** No `unsafe-eval`: WebAssembly alone may be compiled. */
-const STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
-
 let folder: string;
-let browser: Browser;
-const servers: Server[] = [];
+let browser: Browser | undefined;
+const servers: PageServer[] = [];
 
 beforeAll(async () => {
-  const executablePath = findChromium();
-  if (!executablePath) throw new Error("Chromium is missing: run node tools/chromium.mjs, which says how to get it");
+  const executablePath = findBrowser("Chromium");
   folder = await buildPage(inject("project"));
   browser = await chromium.launch({ executablePath, args: FLAGS });
 });
-afterEach(() => servers.splice(0).forEach((server) => void server.close()));
-afterAll(() => browser.close());
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+afterAll(() => browser?.close());
 
-/** Serves the page on the loopback interface. Returns its address. */
 async function serve(headers: Record<string, string>): Promise<string> {
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
-    const path = join(folder, normalize(pathname === "/" ? "/index.html" : pathname));
-    if (!existsSync(path)) return void response.writeHead(404).end();
-    response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream", ...headers });
-    createReadStream(path).pipe(response);
-  });
+  const server = await servePage(folder, headers);
   servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  return server.address;
 }
 
 interface Run {
@@ -72,7 +50,7 @@ async function classify(
   headers: Record<string, string>,
 ): Promise<Run> {
   const address = await serve(headers);
-  const page = await browser.newPage();
+  const page = await browser!.newPage();
   const complaints: string[] = [];
   page.on("console", (message) => complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(error.message));
@@ -122,7 +100,7 @@ describe("Chromium, under a policy without unsafe-eval", () => {
   });
 
   test("a thread that dies is reported", async () => {
-    const page = await browser.newPage();
+    const page = await browser!.newPage();
     await page.goto(await serve(headers));
     expect(await page.evaluate("die()")).toBe("RuntimeError, 1, WORKER_LOST");
     await page.close();

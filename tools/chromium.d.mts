@@ -1,2 +1,0 @@
-/** The path of a Chromium: CHROMIUM from the environment, or the first on the PATH. */
-export declare function findChromium(): string | undefined;
