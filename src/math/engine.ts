@@ -14,8 +14,6 @@ export type Backend = "ts" | "wasm";
 
 /** A heap with the kernels that work on it, and a way to run them side by side. */
 export interface Engine extends RingEngine {
-  /** Threads that take part in a parallel-for, the calling one included: fewer than at first where one has died. */
-  readonly threads: number;
   /** Tasks that other threads have run so far: shows whether they take part. */
   readonly sharedTasks: number;
   /** Stops the other threads. The engine must not be used any more. */
