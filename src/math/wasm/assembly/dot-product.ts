@@ -1,5 +1,5 @@
 // Sums of products in 64-bit accumulators with one reduction at the end, and base conversion built on them.
-import { multiplyHigh, PRIME, reduceOnce, reduceWide, UNIT_QUOTIENT, WRAP, WRAP_QUOTIENT } from "./lanes";
+import { PRIME, reduceWide, UNIT_QUOTIENT, WRAP, WRAP_QUOTIENT } from "./lanes";
 import { place } from "./permutation";
 
 /** Products below 2^60 that are added before the accumulators are folded: 8 of them and a folded rest stay below 2^64. */
@@ -44,7 +44,7 @@ export function dotProduct(
     let s5 = i64x2.splat(0);
     let s6 = i64x2.splat(0);
     let s7 = i64x2.splat(0);
-    if (initial != 0) {
+    if (initial !== 0) {
       const x0 = v128.load(initial + i);
       const x1 = v128.load(initial + i, 16);
       const x2 = v128.load(initial + i, 32);
@@ -95,7 +95,7 @@ export function dotProduct(
     const r1 = reduceWide(s2, s3, unitQuotient, wrap, wrapQuotient, p);
     const r2 = reduceWide(s4, s5, unitQuotient, wrap, wrapQuotient, p);
     const r3 = reduceWide(s6, s7, unitQuotient, wrap, wrapQuotient, p);
-    if (places != 0) {
+    if (places !== 0) {
       place(out, places, i, r0);
       place(out, places, i + 16, r1);
       place(out, places, i + 32, r2);

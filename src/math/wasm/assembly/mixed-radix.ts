@@ -35,7 +35,7 @@ export function liftSingle(out: usize, source: usize, count: i32, half: i32, shi
   const middle = i32x4.splat(half);
   const added = i32x4.splat(shift);
   const end = (<usize>count) << 2;
-  if (bound == 0) {
+  if (bound === 0) {
     for (let i: usize = 0; i < end; i += 2 * VECTOR) {
       v128.store(out + i, centre(v128.load(source + i), middle, added));
       v128.store(out + i, centre(v128.load(source + i, VECTOR), middle, added), VECTOR);
