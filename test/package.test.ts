@@ -44,7 +44,14 @@ function runNode(script: string): string {
 describe("the package as it would be published", () => {
   test("holds the build and its papers, and no source, test or build information", () => {
     const paths = files.map(({ path }) => path);
-    for (const needed of ["README.md", "LICENSE", "SECURITY.md", "dist/cli/main.js", "dist/api/index.d.ts"]) {
+    for (const needed of [
+      "README.md",
+      "LICENSE",
+      "SECURITY.md",
+      "dist/cli/main.js",
+      "dist/api/index.d.ts",
+      "dist/math/wasm/kernels.wasm",
+    ]) {
       expect(paths).toContain(needed);
     }
     expect(paths.filter((path) => /^(src|test|tools|docs)\/|tsbuildinfo|\.test\./.test(path))).toEqual([]);

@@ -10,6 +10,7 @@ export const ERROR_CODES = {
   INSECURE_PARAMETERS: "the modulus is larger than the security table allows for the ring degree",
   OUT_OF_PRIMES: "there are not enough NTT-friendly primes of the wanted size",
   MEMORY_LIMIT: "the polynomial heap would grow past its limit",
+  WORKER_FAILED: "a thread of the engine could not be started",
   WORKER_LOST: "a thread of the engine died in the middle of its work",
   SCALE_MISMATCH: "two operands have different scales",
   LEVEL_MISMATCH: "two operands have different levels",

@@ -25,7 +25,8 @@ const { imports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 
 /** The files that a specifier may stand for: for a subpath import those of every runtime. Undefined for a package. */
 function targetsOf(specifier: string, importer: string): string[] | undefined {
-  if (specifier.startsWith(".")) return [resolve(dirname(importer), specifier)];
+  // A file may be followed by how it is to be loaded, as in kernels.wasm?module.
+  if (specifier.startsWith(".")) return [resolve(dirname(importer), specifier.replace(/\?.*$/, ""))];
   const built = Object.values(imports[specifier] ?? {}).filter((path) => path.startsWith("./dist/"));
   return built.length > 0 ? built.map((path) => join(root, path)) : undefined;
 }
