@@ -1,5 +1,6 @@
 /** What `compile` is called with, and its checks. */
 
+import type { Cancellation } from "../errors/index.ts";
 import { formatShape, type Shape, sameShape, sizeOf, type Tensor } from "../plan/index.ts";
 import type { SecurityLevel } from "../rlwe/index.ts";
 import { type InputRange, syntheticInputs } from "./calibration.ts";
@@ -21,7 +22,7 @@ export interface CompileOptions {
   readonly calibration?: readonly Tensor[] | undefined;
   /** Layers of the source model (0-based) before which the key's owner encrypts afresh. */
   readonly rencryptPositions?: readonly number[] | undefined;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Cancellation | undefined;
 }
 
 /** Options with their defaults. */
@@ -34,7 +35,7 @@ export interface ResolvedOptions {
   /** What value ranges are measured on. */
   readonly samples: readonly Tensor[];
   readonly rencryptPositions: readonly number[];
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
 }
 
 /** How far inputs may lie outside of the calibration inputs on each side, as a part of the width of their range. */

@@ -1,6 +1,6 @@
 /** From a model to plans and a manifest: layouts, parameters and keys, with no choice left to the user. */
 
-import { CrcnnError, throwIfAborted } from "../errors/index.ts";
+import { type Cancellation, CrcnnError, throwIfAborted } from "../errors/index.ts";
 import {
   demandKeys,
   emitPlan,
@@ -111,7 +111,7 @@ function compileAt(
   calibration: readonly (readonly Tensor[])[],
   precision: number,
   security: SecurityLevel,
-  signal: AbortSignal | undefined,
+  signal: Cancellation | undefined,
 ): CompiledNetwork | undefined {
   const costs = slotCosts(ringDegree, 1);
   const lowered = segments.map(({ inputShape, steps }) => {

@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { serve } from "../../dist/server/node/index.js";
 import { runModel } from "../../src/builder/index.ts";
 import { createClient } from "../../src/client/index.ts";
 import { paths } from "../../src/protocol/index.ts";
-import { serve } from "../../src/server/node/index.ts";
 import { INPUT, INPUT_SHAPE, loadModels, MODELS } from "./wire.ts";
 
 const program = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
