@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { Compute, ComputeSession } from "../../dist/server/index.js";
+import { type Compute, type ComputeSession, createApp } from "../../dist/server/index.js";
 import { createComputePool } from "../../dist/server/node/index.js";
 import { deserializeCiphertexts } from "../../src/ckks/index.ts";
 import { createClient } from "../../src/client/index.ts";
@@ -20,12 +20,15 @@ import { INPUT, INPUT_SHAPE, loadModels, openSession, send } from "./wire.ts";
 
 const NEVER = new AbortController().signal;
 
+/** Takes some hundred milliseconds, and next to nothing; for both the same keys and messages do. */
 let slow: CompiledPlan;
+let quick: CompiledPlan;
 let party: Party;
 const running: { close(): Promise<void> }[] = [];
 
 beforeAll(async () => {
-  slow = echoPlan(6000);
+  slow = echoPlan(1200);
+  quick = echoPlan(2);
   party = await partyOf(slow);
 });
 afterEach(async () => {
@@ -89,13 +92,13 @@ describe("what comes out", () => {
         code: "INVALID_MESSAGE",
       },
     );
-    const damaged = { plan: slow, keys: party.keys().subarray(0, 99).slice(), signal: NEVER, onLost: () => {} };
+    const damaged = { plan: quick, keys: party.keys().subarray(0, 99).slice(), signal: NEVER, onLost: () => {} };
     await expect(threaded.openSession(damaged)).rejects.toMatchObject({ code: "INVALID_MESSAGE" });
-    const session = await open(threaded);
+    const session = await open(threaded, quick);
     await expect(session.evaluate(1, party.ciphertexts(), NEVER)).rejects.toMatchObject({ code: "INVALID_MESSAGE" });
     session.end();
     await expect(evaluate(session)).rejects.toMatchObject({ code: "UNKNOWN_SESSION" });
-    expectEcho((await evaluate(await open(threaded))).bytes);
+    expectEcho((await evaluate(await open(threaded, quick))).bytes);
     expect(threaded.threads.length).toBe(1);
     expect(threaded.errors).toEqual([]);
   });
@@ -129,6 +132,19 @@ describe("side by side", () => {
   test("two workers evaluate for two clients at once, one worker for one after the other", async () => {
     expect(await overlap(1)).toBeLessThan(0.2);
     expect(await overlap(2)).toBeGreaterThan(0.5);
+  });
+
+  test("a compilation goes to the worker that is free, and waits where none is", async () => {
+    for (const workers of [1, 2]) {
+      const threaded = await pool({ workers });
+      const sessions = [await open(threaded), await open(threaded, quick)];
+      const order: string[] = [];
+      await Promise.all([
+        evaluate(sessions[0]!).then(() => order.push("evaluation")),
+        threaded.compile("linear", { inputShape: INPUT_SHAPE }, NEVER).then(() => order.push("compilation")),
+      ]);
+      expect(order).toEqual(workers === 1 ? ["evaluation", "compilation"] : ["compilation", "evaluation"]);
+    }
   });
 
   test("while an evaluation runs, the server answers", async () => {
@@ -313,9 +329,41 @@ describe("bounds", () => {
     await send(app, "POST", paths.plan("linear"), JSON.stringify({ inputShape: INPUT_SHAPE }));
     const planned = { model: "linear", hash: slow.hash, manifest: slow.network.manifest };
     const id = await openSession(app, planned, party.keys());
-    expect((await send(app, "POST", paths.segment(id, 0), party.ciphertexts())).status).toBe(200);
+    for (let i = 0; i < 2; i++) {
+      expect((await send(app, "POST", paths.segment(id, 0), party.ciphertexts())).status).toBe(200);
+    }
     await pause(200);
     expect((await send(app, "POST", paths.segment(id, 0), party.ciphertexts())).status).toBe(404);
+  });
+
+  test("one plan is compiled once for all who ask at a time, and given up when none of them waits", async () => {
+    const threaded = await pool();
+    const signals: AbortSignal[] = [];
+    const compute: Compute = {
+      ...threaded,
+      compile(model, request, signal) {
+        signals.push(signal);
+        return threaded.compile(model, request, signal);
+      },
+    };
+    const app = createApp({ compute });
+    const ask = (signal: AbortSignal): Promise<Response> => {
+      const body = JSON.stringify({ inputShape: INPUT_SHAPE });
+      return app.fetch(new Request(`http://server/${paths.plan("square")}`, { method: "POST", body, signal }));
+    };
+    const [first, second, third] = [new AbortController(), new AbortController(), new AbortController()];
+    const answers = [ask(first.signal), ask(second.signal)];
+    await expect.poll(() => signals.length).toBe(1);
+    first.abort();
+    second.abort();
+    expect(signals[0]!.aborted).toBe(true);
+    const again = [ask(third.signal), ask(NEVER)];
+    for (const answer of answers) expect((await answer).status).toBe(400);
+    third.abort();
+    expect((await again[1]!).status).toBe(200);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
+    expect((await ask(NEVER)).status).toBe(200);
+    expect(signals).toHaveLength(2);
   });
 
   test("two hundred sessions leave no memory behind", async () => {
@@ -338,8 +386,8 @@ describe("bounds", () => {
   test("a thread whose heap has outgrown its use makes way for another one", async () => {
     const threaded = await pool({ limits: { encodedBytes: 2 ** 20 } });
     for (let i = 0; i < 2; i++) {
-      const session = await open(threaded);
-      const second = await open(threaded);
+      const session = await open(threaded, quick);
+      const second = await open(threaded, quick);
       expectEcho((await evaluate(session)).bytes);
       session.end();
       expectEcho((await evaluate(second)).bytes);

@@ -49,15 +49,28 @@ export interface TestPool extends Compute {
   readonly errors: readonly unknown[];
 }
 
-/** A pool whose threads can be reached, as nothing but a debugger could otherwise. */
+/**
+ * A pool whose threads can be reached, as nothing but a debugger could otherwise.
+ *
+ * @param onMessage Hears what the threads are told, before memory that goes with it is gone.
+ */
 export async function startPool(
   options: { workers?: number; threads?: number; limits?: Partial<ServerLimits> } = {},
+  onMessage: (message: unknown) => void = () => {},
 ): Promise<TestPool> {
   const threads: Worker[] = [];
   const errors: unknown[] = [];
   const models = await modelFiles();
   const pool = createComputePool({ workers: 1, ...options, models, onError: (error) => errors.push(error) });
-  const onThread = (message: unknown): void => void threads.push((message as { worker: Worker }).worker);
+  const onThread = (message: unknown): void => {
+    const { worker } = message as { worker: Worker };
+    threads.push(worker);
+    const post = worker.postMessage.bind(worker);
+    worker.postMessage = (sent: unknown, transfer?: readonly Transferable[]) => {
+      onMessage(sent);
+      post(sent, transfer as never);
+    };
+  };
   subscribe("worker_threads", onThread);
   return {
     ...pool,
