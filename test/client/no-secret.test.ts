@@ -15,7 +15,7 @@ import { INPUT, INPUT_SHAPE } from "../server/wire.ts";
  * client's secret key. The client's randomness is seeded here, so the same key can be drawn again.
  */
 const STREAM = 77;
-/** Bytes of the key that are searched for: as many as do not occur by chance in a megabyte. */
+/** Bytes of the transformed key that are searched for: as many as do not occur by chance in a megabyte. */
 const NEEDLE = 12;
 
 const sent: Buffer[] = [];
@@ -117,7 +117,11 @@ function found(haystacks: readonly Buffer[]): string[] {
   const names: string[] = [];
   for (const [name, bytes] of formsOfSecret()) {
     const length =
-      name.startsWith("coefficients as float64") || name.includes("int32") ? 64 : name.includes("packed") ? NEEDLE : 48;
+      name.startsWith("coefficients as float64") || name.includes("int32")
+        ? 64
+        : /^s\^.*packed/.test(name)
+          ? NEEDLE
+          : 48;
     for (let at = 0; at + length <= bytes.length && at < 64 * length; at += length) {
       if (haystacks.some((haystack) => haystack.includes(bytes.subarray(at, at + length)))) {
         names.push(name);
