@@ -155,8 +155,9 @@ export function dotProducts(
   const { ring } = lists[0].lefts[0];
   const results = lists.map(() => allocatePolynomial(ring, basis, "ntt"));
   ring.parallel(lists.length * basis.length, (task) => {
-    const list = Math.floor(task / basis.length);
-    const k = task % basis.length;
+    // Limb by limb: lists often share their right factors, which are then still at hand.
+    const list = task % lists.length;
+    const k = Math.floor(task / lists.length);
     const { lefts, rights } = lists[list];
     const count = Math.min(lefts.length, MAX_DOT_PRODUCT_TERMS);
     const leftOffsets = new Array<number>(count);

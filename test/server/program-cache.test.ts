@@ -38,7 +38,7 @@ test("the bytes that are counted are those of the heap", () => {
     const programs = cache.hold(plan).programs();
     const { manifest, plans: segments, schedules } = plan.network;
     expect(engine.heap.usage().used - before).toBe(programBytes(segments[0]!, schedules[0]!, manifest.parameters));
-    expect(programs[0]!.plaintexts.flat().length).toBeGreaterThan(1);
+    expect(programs[0]!.weights.flat().length).toBeGreaterThan(1);
   }
 });
 

@@ -24,6 +24,22 @@ export interface BasisConversion {
   readonly target: Modulus;
 }
 
+/** How to bring an integer, given by mixed-radix digits, to a prime: x = d_0 + q_0 (d_1 + q_1 (d_2 + …)), each |d_j| < q_j / 2. */
+export interface MixedRadixLift {
+  /** q_j, the odd radix of each digit. */
+  readonly radices: readonly number[];
+  /** q_0 … q_j-1 modulo the target prime; the first is 1. */
+  readonly weights: readonly number[];
+  readonly target: Modulus;
+}
+
+export interface DotProductOptions {
+  /** A limb that the sum starts from; none by default. It may be `out`, unless the result is permuted. */
+  readonly initial?: number | undefined;
+  /** An automorphism of the result, as in {@link Kernels.permute}. */
+  readonly permutation?: Int32Array | undefined;
+}
+
 export interface Kernels {
   readonly backend: string;
 
@@ -51,7 +67,14 @@ export interface Kernels {
    * Sum over k of lefts[k] * rights[k], reduced once at the end. At most {@link MAX_DOT_PRODUCT_TERMS} pairs. `out` must not
    * be an input.
    */
-  dotProduct(out: number, lefts: ArrayLike<number>, rights: ArrayLike<number>, count: number, modulus: Modulus): void;
+  dotProduct(
+    out: number,
+    lefts: ArrayLike<number>,
+    rights: ArrayLike<number>,
+    count: number,
+    modulus: Modulus,
+    options?: DotProductOptions,
+  ): void;
 
   /**
    * The centred representative x in [-Q/2, Q/2) of the source residues, modulo the target prime: fast base conversion with the
@@ -60,7 +83,16 @@ export interface Kernels {
    */
   convertBasis(out: number, sources: ArrayLike<number>, count: number, conversion: BasisConversion): void;
 
-  /** out[i] = limb[permutation[i]]: an automorphism on NTT values. `out` must not be the input. */
+  /**
+   * The integer with these mixed-radix digits modulo the target prime, exactly. Digits are residues in [0, q_j) and stand for their
+   * centred representatives, so that of all the integers that they could stand for it is the one in (-Q/2, Q/2).
+   */
+  liftDigits(out: number, digits: ArrayLike<number>, count: number, lift: MixedRadixLift): void;
+
+  /**
+   * out[i] = limb[permutation[i]]: an automorphism on NTT values (`automorphismPermutation`), of which four consecutive ones stay
+   * together. `out` must not be the input.
+   */
   permute(out: number, limb: number, permutation: Int32Array): void;
 
   /** Residues of signed integers, |value| < p. */

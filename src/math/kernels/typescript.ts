@@ -4,6 +4,7 @@ import type { Heap } from "../heap.ts";
 import { expandSeed } from "../random.ts";
 import { convertBasis, createAccumulators, dotProduct } from "./dot-product.ts";
 import type { Kernels } from "./kernels.ts";
+import { liftDigits } from "./mixed-radix.ts";
 import { forwardNtt, inverseNtt } from "./ntt.ts";
 import { packBits, unpackBits } from "./packing.ts";
 import * as pointwise from "./pointwise.ts";
@@ -24,9 +25,10 @@ export function createTypescriptKernels(heap: Heap): Kernels {
       pointwise.multiplyScalar(heap.words, out, limb, scalar, count, modulus),
     subtractMultiplyScalar: (out, left, right, scalar, count, modulus) =>
       pointwise.subtractMultiplyScalar(heap.words, out, left, right, scalar, count, modulus),
-    dotProduct: (out, lefts, rights, count, modulus) =>
-      dotProduct(heap.words, accumulators, out, lefts, rights, count, modulus),
+    dotProduct: (out, lefts, rights, count, modulus, options) =>
+      dotProduct(heap.words, accumulators, out, lefts, rights, count, modulus, options),
     convertBasis: (out, sources, count, conversion) => convertBasis(heap.words, out, sources, count, conversion),
+    liftDigits: (out, digits, count, lift) => liftDigits(heap.words, out, digits, count, lift),
     permute: (out, limb, permutation) => pointwise.permute(heap.words, out, limb, permutation),
     setSigned: (out, values, modulus) => pointwise.setSigned(heap.words, out, values, modulus),
     sampleUniform: (out, count, modulus, seed, nonce) =>

@@ -22,6 +22,7 @@ export const KERNEL_NAMES: readonly (keyof WasmExports)[] = [
   "permute",
   "dotProduct",
   "liftSingle",
+  "liftDigits",
   "convertBasis",
   "sampleUniform",
 ];

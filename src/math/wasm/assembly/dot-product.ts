@@ -1,5 +1,6 @@
 // Sums of products in 64-bit accumulators with one reduction at the end, and base conversion built on them.
-import { multiplyHigh, PRIME, reduceOnce, reduceWide, UNIT_QUOTIENT, WRAP, WRAP_QUOTIENT } from "./lanes";
+import { PRIME, reduceWide, UNIT_QUOTIENT, WRAP, WRAP_QUOTIENT } from "./lanes";
+import { place } from "./permutation";
 
 /** Products below 2^60 that are added before the accumulators are folded: 8 of them and a folded rest stay below 2^64. */
 const FLUSH: usize = 8;
@@ -13,11 +14,20 @@ function fold(sum: v128, wrap: v128, mask: v128): v128 {
 }
 
 /**
- * Sum over k of lefts[k] * rights[k] modulo p, in [0, p).
+ * Sum over k of lefts[k] * rights[k] modulo p, in [0, p), and of the limb `initial` unless that is 0.
  *
  * @param pairs Addresses of limbs: left and right of each pair, one after the other.
+ * @param places A permutation's table (`permutation.ts`) for the result, or 0.
  */
-export function dotProduct(out: usize, pairs: usize, terms: i32, count: i32, constants: usize): void {
+export function dotProduct(
+  out: usize,
+  initial: usize,
+  pairs: usize,
+  terms: i32,
+  count: i32,
+  constants: usize,
+  places: usize,
+): void {
   const p = v128.load32_splat(constants + PRIME);
   const unitQuotient = v128.load32_splat(constants + UNIT_QUOTIENT);
   const wrap = v128.load32_splat(constants + WRAP);
@@ -34,6 +44,20 @@ export function dotProduct(out: usize, pairs: usize, terms: i32, count: i32, con
     let s5 = i64x2.splat(0);
     let s6 = i64x2.splat(0);
     let s7 = i64x2.splat(0);
+    if (initial !== 0) {
+      const x0 = v128.load(initial + i);
+      const x1 = v128.load(initial + i, 16);
+      const x2 = v128.load(initial + i, 32);
+      const x3 = v128.load(initial + i, 48);
+      s0 = v128.extend_low<u32>(x0);
+      s1 = v128.extend_high<u32>(x0);
+      s2 = v128.extend_low<u32>(x1);
+      s3 = v128.extend_high<u32>(x1);
+      s4 = v128.extend_low<u32>(x2);
+      s5 = v128.extend_high<u32>(x2);
+      s6 = v128.extend_low<u32>(x3);
+      s7 = v128.extend_high<u32>(x3);
+    }
     let pair = pairs;
     while (true) {
       const stop = min(end, pair + FLUSH * 8);
@@ -67,36 +91,21 @@ export function dotProduct(out: usize, pairs: usize, terms: i32, count: i32, con
       s6 = fold(s6, wrap, mask);
       s7 = fold(s7, wrap, mask);
     }
-    v128.store(out + i, reduceWide(s0, s1, unitQuotient, wrap, wrapQuotient, p));
-    v128.store(out + i, reduceWide(s2, s3, unitQuotient, wrap, wrapQuotient, p), 16);
-    v128.store(out + i, reduceWide(s4, s5, unitQuotient, wrap, wrapQuotient, p), 32);
-    v128.store(out + i, reduceWide(s6, s7, unitQuotient, wrap, wrapQuotient, p), 48);
-  }
-}
-
-/**
- * The centred lift of one prime's residues to another prime: x - q where x > q / 2, modulo p.
- *
- * @param shift -q modulo p.
- */
-export function liftSingle(
-  out: usize,
-  source: usize,
-  count: i32,
-  half: u32,
-  shift: u32,
-  prime: u32,
-  unitQuotient: u32,
-): void {
-  const p = i32x4.splat(prime);
-  const quotient = i32x4.splat(unitQuotient);
-  const middle = i32x4.splat(half);
-  const minus = i32x4.splat(shift);
-  for (let i: usize = 0, bytes = (<usize>count) << 2; i < bytes; i += 16) {
-    const x = v128.load(source + i);
-    const residue = reduceOnce(v128.sub<i32>(x, v128.mul<i32>(multiplyHigh(x, quotient), p)), p);
-    const correction = v128.and(v128.gt<u32>(x, middle), minus);
-    v128.store(out + i, reduceOnce(v128.add<i32>(residue, correction), p));
+    const r0 = reduceWide(s0, s1, unitQuotient, wrap, wrapQuotient, p);
+    const r1 = reduceWide(s2, s3, unitQuotient, wrap, wrapQuotient, p);
+    const r2 = reduceWide(s4, s5, unitQuotient, wrap, wrapQuotient, p);
+    const r3 = reduceWide(s6, s7, unitQuotient, wrap, wrapQuotient, p);
+    if (places !== 0) {
+      place(out, places, i, r0);
+      place(out, places, i + 16, r1);
+      place(out, places, i + 32, r2);
+      place(out, places, i + 48, r3);
+    } else {
+      v128.store(out + i, r0);
+      v128.store(out + i, r1, 16);
+      v128.store(out + i, r2, 32);
+      v128.store(out + i, r3, 48);
+    }
   }
 }
 
