@@ -1,5 +1,6 @@
 /**
  * `npm run bench:server`: memory of a server process that serves LeNet-1 to one session, and answers a second with one worker and with two.
+ * Where other programs want the processors too, two workers get no more of them than one: processor time tells what they would do.
  *
  * The server is `crcnn serve` in a process of its own, on the loopback interface; memory is its resident set as the system tells it (ps). Each
  * client sends one encrypted image again and again, so that the client's own work is next to nothing; before anything is timed, what came
@@ -30,6 +31,8 @@ const ROUNDS = 5;
 interface Server {
   readonly url: string;
   readonly megabytes: () => number;
+  /** Seconds of processor time so far. */
+  readonly processorSeconds: () => number;
   end(): Promise<void>;
 }
 
@@ -38,9 +41,15 @@ async function start(workers: number): Promise<Server> {
   const args = [program, "serve", "--models", models, "--port", "0", "--workers", String(workers)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const [line] = (await once(createInterface(child.stdout), "line")) as [string];
+  const ask = (column: string): string => execFileSync("ps", ["-o", `${column}=`, "-p", String(child.pid)]).toString();
   return {
     url: line.split(" at ")[1] as string,
-    megabytes: () => Number(execFileSync("ps", ["-o", "rss=", "-p", String(child.pid)]).toString()) / 1024,
+    megabytes: () => Number(ask("rss")) / 1024,
+    // As hours:minutes:seconds: nothing here runs for days.
+    processorSeconds: () =>
+      ask("time")
+        .split(":")
+        .reduce((sum, part) => 60 * sum + Number(part), 0),
     async end() {
       child.kill("SIGTERM");
       await once(child, "exit");
@@ -135,12 +144,14 @@ async function measureThroughput(): Promise<void> {
       `${SECONDS} seconds, in turns`,
   );
   const loads = [await load(1), await load(2)];
+  const before = loads.map(({ server }) => server.processorSeconds());
   for (let round = 0; round < ROUNDS; round++) for (const each of loads) await measureRate(each);
   const best = loads.map(({ rates }) => Math.max(...rates));
   for (const [i, { workers, server, evaluations }] of loads.entries()) {
+    const processor = (1000 * (server.processorSeconds() - (before[i] ?? Number.NaN))) / evaluations.length;
     console.log(
-      `  workers ${workers}: ${best[i]?.toFixed(1)} answers a second, an evaluation takes ${Math.min(...evaluations).toFixed(0)} ms and ` +
-        `more; ${server.megabytes().toFixed(0)} MB`,
+      `  workers ${workers}: ${best[i]?.toFixed(1)} answers a second, each ${processor.toFixed(0)} ms of processor time and ` +
+        `${Math.min(...evaluations).toFixed(0)} ms of evaluation at least; ${server.megabytes().toFixed(0)} MB`,
     );
     await server.end();
   }

@@ -293,6 +293,17 @@ describe("a thread that dies", () => {
     expect(threaded.threads).toHaveLength(3);
   });
 
+  test("of a mistake of its own is told to the operator with its reason", async () => {
+    const threaded = await pool();
+    const session = await open(threaded, quick);
+    // Nothing that the pool would say.
+    threaded.threads[0]!.postMessage(null);
+    await expect.poll(() => threaded.errors.length).toBe(1);
+    expect(threaded.errors[0]).toMatchObject({ cause: { name: "TypeError" } });
+    await expect(evaluate(session)).rejects.toMatchObject({ code: "UNKNOWN_SESSION" });
+    expectEcho((await evaluate(await open(threaded, quick))).bytes);
+  });
+
   test("while a plan is compiled fails that request, and the next one is answered", async () => {
     const threaded = await pool();
     const struck = expect(threaded.compile("square", { inputShape: INPUT_SHAPE }, NEVER)).rejects.toMatchObject({
