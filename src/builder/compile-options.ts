@@ -22,6 +22,11 @@ export interface CompileOptions {
   readonly calibration?: readonly Tensor[] | undefined;
   /** Layers of the source model (0-based) before which the key's owner encrypts afresh. */
   readonly rencryptPositions?: readonly number[] | undefined;
+  /**
+   * Most ciphertexts that the client sends for one input. Where there are more than the input's layout needs (one for most images), they are
+   * rotated copies, which spare the server key switches and the client their keys: bytes against rotations. By default none are sent.
+   */
+  readonly inputCiphertexts?: number | undefined;
   readonly signal?: Cancellation | undefined;
 }
 
@@ -35,6 +40,7 @@ export interface ResolvedOptions {
   /** What value ranges are measured on. */
   readonly samples: readonly Tensor[];
   readonly rencryptPositions: readonly number[];
+  readonly inputCiphertexts: number;
   readonly signal: Cancellation | undefined;
 }
 
@@ -56,11 +62,15 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
   if (!Array.isArray(rencryptPositions)) {
     throw new TypeError(`rencryptPositions must be a list of layer numbers, as [3], got ${rencryptPositions}`);
   }
+  const { inputCiphertexts = 1 } = options;
+  if (!Number.isSafeInteger(inputCiphertexts) || inputCiphertexts < 1) {
+    throw new RangeError(`inputCiphertexts must be a positive integer, got ${inputCiphertexts}`);
+  }
   if (options.inputRange !== undefined) checkRange(options.inputRange);
   if (calibration !== undefined) checkCalibration(calibration, inputShape);
   const inputRange = options.inputRange ?? (calibration ? rangeOf(calibration) : ([0, 1] as const));
   const samples = calibration ?? syntheticInputs(inputShape, inputRange);
-  return { inputShape, precision, security, inputRange, samples, rencryptPositions, signal };
+  return { inputShape, precision, security, inputRange, samples, rencryptPositions, inputCiphertexts, signal };
 }
 
 function checkRange(range: InputRange): void {

@@ -1,6 +1,6 @@
 /** From a model to plans and a manifest: layouts, parameters and keys, with no choice left to the user. */
 
-import { type Cancellation, CrcnnError, throwIfAborted } from "../errors/index.ts";
+import { CrcnnError, throwIfAborted } from "../errors/index.ts";
 import {
   demandKeys,
   emitPlan,
@@ -11,15 +11,16 @@ import {
   type Plan,
   type PlanCost,
   type PlanManifest,
+  preRotateInputs,
   type Schedule,
   type Shape,
   sizeOf,
   slotCosts,
   type Tensor,
 } from "../plan/index.ts";
-import { maximumModulusBits, RING_DEGREES, type SecurityLevel } from "../rlwe/index.ts";
+import { maximumModulusBits, RING_DEGREES } from "../rlwe/index.ts";
 import type { InputRange } from "./calibration.ts";
-import { type CompileOptions, resolveOptions } from "./compile-options.ts";
+import { type CompileOptions, type ResolvedOptions, resolveOptions } from "./compile-options.ts";
 import { type NetworkStep, networkSteps, segmentBounds, traceShapes } from "./network.ts";
 import { type AnalysedPlan, analyse, type ChosenParameters, chooseParameters } from "./planner/parameters.ts";
 import { searchLayout } from "./planner/search.ts";
@@ -58,10 +59,8 @@ const MINIMUM_PRIME_BITS = 22;
  * ABORTED.
  */
 export function compile(model: SourceModel, options: CompileOptions): CompiledNetwork {
-  const { inputShape, precision, security, inputRange, samples, rencryptPositions, signal } = resolveOptions(
-    model,
-    options,
-  );
+  const resolved = resolveOptions(model, options);
+  const { inputShape, precision, security, inputRange, samples, rencryptPositions, signal } = resolved;
   const shapes = traceShapes(model, inputShape);
   const bounds = segmentBounds(rencryptPositions, model.layers.length);
   const segments = bounds.slice(1).map((last, i) => {
@@ -75,7 +74,7 @@ export function compile(model: SourceModel, options: CompileOptions): CompiledNe
   for (const ringDegree of RING_DEGREES) {
     throwIfAborted(signal);
     if (leastModulusBits(segments) > maximumModulusBits(ringDegree, security)) continue;
-    const found = compileAt(ringDegree, segments, calibration, precision, security, signal);
+    const found = compileAt(ringDegree, segments, calibration, resolved);
     if (!found) continue;
     if (found.predictedError <= precision / SUFFICIENT) return withInputRange(found, inputRange);
     if (found.predictedError < (closest?.error ?? Number.POSITIVE_INFINITY))
@@ -109,9 +108,7 @@ function compileAt(
   ringDegree: number,
   segments: readonly Segment[],
   calibration: readonly (readonly Tensor[])[],
-  precision: number,
-  security: SecurityLevel,
-  signal: Cancellation | undefined,
+  { precision, security, inputCiphertexts, signal }: ResolvedOptions,
 ): CompiledNetwork | undefined {
   const costs = slotCosts(ringDegree, 1);
   const lowered = segments.map(({ inputShape, steps }) => {
@@ -121,7 +118,10 @@ function compileAt(
   let best: { network: CompiledNetwork; seconds: number } | undefined;
   for (const foldsBeforeRescale of [false, true]) {
     const plans = lowered.map((network, i) =>
-      analyse(emitPlan(network, { foldsBeforeRescale, rescaleLast: false }), calibration[i]),
+      analyse(
+        preRotateInputs(emitPlan(network, { foldsBeforeRescale, rescaleLast: false }), inputCiphertexts),
+        calibration[i],
+      ),
     );
     for (const { alpha, baseCount } of CHAIN_SHAPES) {
       throwIfAborted(signal);

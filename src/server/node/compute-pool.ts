@@ -70,7 +70,8 @@ export function createComputePool(options: ComputePoolOptions): Compute {
       encodedBytes: limits.encodedBytes,
       onExit(error) {
         if (!members.has(member)) return;
-        onError(new Error("a thread that computes died; another one takes its place", { cause: error }));
+        const reason = error instanceof Error ? error.message : String(error);
+        onError(new Error(`a thread that computes died (${reason}); another one takes its place`, { cause: error }));
         discard(member);
       },
       onOutgrown(outgrown) {
