@@ -97,6 +97,20 @@ describe("the package as it would be published", () => {
     expect(runNode(program).trim()).toBe("class 7");
   });
 
+  test("a server runs from it, and finds the file that its threads start from", () => {
+    mkdirSync(join(consumer, "models"), { recursive: true });
+    cpSync(join(root, "test", "fixtures", "variants", "linear-plain.pt"), join(consumer, "models", "linear.pt"));
+    const script = `import { createClient } from "crcnn/client";
+    import { serve } from "crcnn/server/node";
+    const server = await serve({ models: "models", port: 0, workers: 1, threads: 2 });
+    const session = await createClient({ server: server.url }).open("linear", { inputShape: [12] });
+    const { logits } = await session.classify({ shape: [12], data: new Float64Array(12).fill(0.5) });
+    await session.close();
+    await server.close();
+    console.log(logits.data.every(Number.isFinite), logits.data.length);`;
+    expect(runNode(script).trim()).toMatch(/^true \d+$/);
+  });
+
   test("its types serve a strict program in TypeScript", () => {
     const uses = subpaths.map((path, i) => `import * as tier${i} from "crcnn${path.slice(1)}";\nexport { tier${i} };`);
     writeFileSync(
