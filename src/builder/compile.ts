@@ -48,7 +48,7 @@ export interface CompiledNetwork {
 /** The largest of a few hundred outputs' errors is hardly ever further out than this many standard deviations. */
 export const SIGMAS = 4.5;
 /** Among plans whose prediction is better than what is asked for by this factor, time decides. */
-const AMPLE = 3;
+const AMPLE = 5;
 /** Where none is that good, the most precise will do when its prediction, which is no more than that, leaves this factor. */
 const SUFFICIENT = 2;
 const CHAIN_SHAPES = [1, 2, 3].flatMap((alpha) => [2, 3].map((baseCount) => ({ alpha, baseCount })));
