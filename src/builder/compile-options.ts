@@ -1,5 +1,6 @@
 /** What `compile` is called with, and its checks. */
 
+import type { Cancellation } from "../errors/index.ts";
 import { formatShape, type Shape, sameShape, sizeOf, type Tensor } from "../plan/index.ts";
 import type { SecurityLevel } from "../rlwe/index.ts";
 import { type InputRange, syntheticInputs } from "./calibration.ts";
@@ -26,7 +27,7 @@ export interface CompileOptions {
    * rotated copies, which spare the server key switches and the client their keys: bytes against rotations. By default none are sent.
    */
   readonly inputCiphertexts?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Cancellation | undefined;
 }
 
 /** Options with their defaults. */
@@ -40,7 +41,7 @@ export interface ResolvedOptions {
   readonly samples: readonly Tensor[];
   readonly rencryptPositions: readonly number[];
   readonly inputCiphertexts: number;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
 }
 
 /** How far inputs may lie outside of the calibration inputs on each side, as a part of the width of their range. */

@@ -25,7 +25,7 @@ export function limbOffset({ ring, block }: Polynomial, k: number): number {
 
 /** A polynomial with undefined content. */
 export function allocatePolynomial<D extends Domain>(ring: Ring, basis: Basis, domain: D): Polynomial<D> {
-  return { domain, ring, basis, block: ring.heap.allocate(basis.length * ring.degree) };
+  return { domain, ring, basis, block: ring.heap.allocate(basis.length * ring.degree, true) };
 }
 
 /** The zero polynomial. */

@@ -12,6 +12,7 @@ import {
   divideEachRoundByLast,
   limbOffset,
   multiplyMod,
+  type Pair,
   type Polynomial,
   toCoefficients,
   toMixedRadix,
@@ -74,30 +75,28 @@ export function freeDecomposition({ digits }: Decomposition): void {
 export interface KeyProduct {
   readonly key: KeySwitchingKey;
   /** Polynomials over `keyBasis(level)` to be added to the halves. */
-  readonly addends: readonly [Polynomial<"ntt"> | undefined, Polynomial<"ntt"> | undefined];
+  readonly addends: Pair<Polynomial<"ntt"> | undefined>;
   /** An automorphism that is applied last. */
   readonly permutation?: Int32Array | undefined;
 }
 
-/** Halves of a key, in the order of a ciphertext's components. */
-const HALVES = ["b", "a"] as const;
-
-/** One limb of one half of a key product, to a limb somewhere; a kernel call, for use in a parallel-for. */
+/** One limb of both halves of a key product, to limbs somewhere; a kernel call, for use in a parallel-for. */
 export function multiplyLimbByKey(
   { ring, keyBasis }: RlweContext,
   { level, digits }: Decomposition,
-  { key, addends, permutation }: KeyProduct,
-  half: 0 | 1,
+  { key, addends: [addend0, addend1], permutation }: KeyProduct,
   k: number,
-  out: number,
+  outs: Pair<number>,
 ): void {
   // The special primes' limbs stand behind those of the key's own level.
   const keyLimb = k <= level ? k : k + key.level - level;
-  const addend = addends[half];
-  const lefts = digits.map((digit) => limbOffset(digit, k));
-  const rights = digits.map((_, d) => limbOffset(key.digits[d][HALVES[half]], keyLimb));
-  ring.kernels.dotProduct(out, lefts, rights, ring.degree, ring.moduli[keyBasis(level)[k]], {
-    initial: addend && limbOffset(addend, k),
+  const halves = [
+    digits.map((_, d) => limbOffset(key.digits[d].b, keyLimb)),
+    digits.map((_, d) => limbOffset(key.digits[d].a, keyLimb)),
+  ] as const;
+  const rights = digits.map((digit) => limbOffset(digit, k));
+  ring.kernels.dotProductPair(outs, halves, rights, ring.degree, ring.moduli[keyBasis(level)[k]], {
+    initial: [addend0 && limbOffset(addend0, k), addend1 && limbOffset(addend1, k)],
     permutation,
   });
 }
@@ -118,9 +117,8 @@ export function multiplyByKeys(
   ring.parallel(basis.length * products.length, (task) => {
     const k = Math.floor(task / products.length);
     const i = task % products.length;
-    for (const half of [0, 1] as const) {
-      multiplyLimbByKey(context, decomposed, products[i], half, k, limbOffset(results[i][half], k));
-    }
+    const [b, a] = results[i];
+    multiplyLimbByKey(context, decomposed, products[i], k, [limbOffset(b, k), limbOffset(a, k)]);
   });
   return results;
 }

@@ -321,28 +321,41 @@ export function describeKernels(backend: Backend): void {
       expect(get(out, 1024)).toEqual(Array.from(permutation, (from) => values[from]));
     });
 
-    test.each([1, 8, 9, 17])("a sum of %i products starts from a limb and is permuted", (terms) => {
-      const { kernels, put, get } = setUp();
-      const field = FIELDS[4];
-      const q = BigInt(field.value);
-      const random = seededRandom(terms);
-      const limbs = (): number[][] =>
-        Array.from({ length: terms }, (_, k) =>
-          k === 0 ? new Array(1024).fill(field.value - 1) : randomIntegers(1024, field.value, random),
-        );
-      const [lefts, rights] = [limbs(), limbs()];
-      const initial = [field.value - 1, ...randomIntegers(1023, field.value, random)];
-      const sums = initial.map((value, i) =>
-        Number(lefts.reduce((sum, left, k) => sum + BigInt(left[i]) * BigInt(rights[k][i]), BigInt(value)) % q),
-      );
-      const offsets = [lefts.map(put), rights.map(put)] as const;
-      const [start, out] = [put(initial), put(new Int32Array(1024))];
-      const permutation = automorphismPermutation(1024, 5);
-      kernels.dotProduct(out, ...offsets, 1024, field, { initial: start, permutation });
-      expect(get(out, 1024)).toEqual(Array.from(permutation, (from) => sums[from]));
-      kernels.dotProduct(start, ...offsets, 1024, field, { initial: start });
-      expect(get(start, 1024)).toEqual(sums);
-    });
+    test.each([1, 8, 9, 17])(
+      "two sums of %i products with common right factors, from limbs on and permuted",
+      (terms) => {
+        const { kernels, put, get } = setUp();
+        const field = FIELDS[4];
+        const q = BigInt(field.value);
+        const random = seededRandom(terms);
+        const limb = (): number[] => [field.value - 1, 0, ...randomIntegers(1022, field.value, random)];
+        const limbs = (): number[][] =>
+          Array.from({ length: terms }, (_, k) => (k === 0 ? new Array(1024).fill(field.value - 1) : limb()));
+        const lefts = [limbs(), limbs()] as const;
+        const rights = limbs();
+        const starts = [limb(), limb()] as const;
+        const sums = (half: 0 | 1, start: readonly number[]): number[] =>
+          start.map((value, i) =>
+            Number(
+              lefts[half].reduce((sum, left, k) => sum + BigInt(left[i]) * BigInt(rights[k][i]), BigInt(value)) % q,
+            ),
+          );
+        const offsets = [[lefts[0].map(put), lefts[1].map(put)] as const, rights.map(put)] as const;
+        const outs = [put(new Int32Array(1024)), put(new Int32Array(1024))] as const;
+        const zero = new Array(1024).fill(0);
+        kernels.dotProductPair(outs, ...offsets, 1024, field);
+        expect([get(outs[0], 1024), get(outs[1], 1024)]).toEqual([sums(0, zero), sums(1, zero)]);
+
+        const initial = [put(starts[0]), put(starts[1])] as const;
+        const permutation = automorphismPermutation(1024, 5);
+        const permuted = (values: number[]) => Array.from(permutation, (from) => values[from]);
+        kernels.dotProductPair(outs, ...offsets, 1024, field, { initial: [initial[0], undefined], permutation });
+        expect(get(outs[0], 1024)).toEqual(permuted(sums(0, starts[0])));
+        expect(get(outs[1], 1024)).toEqual(permuted(sums(1, zero)));
+        kernels.dotProductPair(initial, ...offsets, 1024, field, { initial });
+        expect([get(initial[0], 1024), get(initial[1], 1024)]).toEqual([sums(0, starts[0]), sums(1, starts[1])]);
+      },
+    );
 
     test.each([
       ["one", [30], [30, 20]],

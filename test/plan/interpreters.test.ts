@@ -299,6 +299,10 @@ describe("cost", () => {
       spy("dotProduct", ([, lefts]) => {
         counted.products += (lefts as unknown[]).length;
       });
+      // By blocks of a limb, and for both components.
+      spy("dotProductPair", ([, , rights, count]) => {
+        counted.products += 2 * (rights as unknown[]).length * ((count as number) / parameters.ringDegree);
+      });
       runEncrypted(program, owner.evaluator.operations, ciphertexts);
       const { counts } = estimateCost(plan, parameters, schedule, demandKeys(plan, schedule));
       expect(counted).toEqual({ transforms: counts.transforms, products: counts.products });

@@ -6,7 +6,7 @@
  */
 
 import type { Modulus } from "../modular.ts";
-import type { BasisConversion, DotProductOptions } from "./kernels.ts";
+import type { BasisConversion } from "./kernels.ts";
 
 /** Indices that are summed together: both accumulators of a stretch stay in the first-level cache. */
 const STRETCH = 1024;
@@ -22,6 +22,7 @@ export function createAccumulators(): Accumulators {
   return { rounded: new Float64Array(STRETCH), wrapped: new Int32Array(STRETCH), places: new WeakMap() };
 }
 
+/** The sum of products, from `initial` on where there is one, permuted where there is a permutation. */
 export function dotProduct(
   words: Int32Array,
   accumulators: Accumulators,
@@ -30,7 +31,8 @@ export function dotProduct(
   rights: ArrayLike<number>,
   count: number,
   { value: p, inverse }: Modulus,
-  { initial, permutation }: DotProductOptions = {},
+  initial?: number,
+  permutation?: Int32Array,
 ): void {
   const { rounded, wrapped } = accumulators;
   const places = permutation && placesOf(accumulators, permutation);

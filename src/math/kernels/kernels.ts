@@ -33,10 +33,13 @@ export interface MixedRadixLift {
   readonly target: Modulus;
 }
 
+/** Two of something, as of a ciphertext's components. */
+export type Pair<T> = readonly [T, T];
+
 export interface DotProductOptions {
-  /** A limb that the sum starts from; none by default. It may be `out`, unless the result is permuted. */
-  readonly initial?: number | undefined;
-  /** An automorphism of the result, as in {@link Kernels.permute}. */
+  /** Limbs that the sums start from; none by default. They may be the results, unless those are permuted. */
+  readonly initial?: Pair<number | undefined> | undefined;
+  /** An automorphism of the results, as in {@link Kernels.permute}. */
   readonly permutation?: Int32Array | undefined;
 }
 
@@ -67,9 +70,13 @@ export interface Kernels {
    * Sum over k of lefts[k] * rights[k], reduced once at the end. At most {@link MAX_DOT_PRODUCT_TERMS} pairs. `out` must not
    * be an input.
    */
-  dotProduct(
-    out: number,
-    lefts: ArrayLike<number>,
+  dotProduct(out: number, lefts: ArrayLike<number>, rights: ArrayLike<number>, count: number, modulus: Modulus): void;
+  /**
+   * {@link dotProduct} of two lists of left factors with one of right factors, which are read only once: products often wait for memory.
+   */
+  dotProductPair(
+    outs: Pair<number>,
+    lefts: Pair<ArrayLike<number>>,
     rights: ArrayLike<number>,
     count: number,
     modulus: Modulus,

@@ -26,8 +26,13 @@ export function createTypescriptKernels(heap: Heap): Kernels {
       pointwise.multiplyScalar(heap.words, out, limb, scalar, count, modulus),
     subtractMultiplyScalar: (out, left, right, scalar, count, modulus) =>
       pointwise.subtractMultiplyScalar(heap.words, out, left, right, scalar, count, modulus),
-    dotProduct: (out, lefts, rights, count, modulus, options) =>
-      dotProduct(heap.words, accumulators, out, lefts, rights, count, modulus, options),
+    dotProduct: (out, lefts, rights, count, modulus) =>
+      dotProduct(heap.words, accumulators, out, lefts, rights, count, modulus),
+    dotProductPair(outs, lefts, rights, count, modulus, { initial, permutation } = {}) {
+      for (const i of [0, 1] as const) {
+        dotProduct(heap.words, accumulators, outs[i], lefts[i], rights, count, modulus, initial?.[i], permutation);
+      }
+    },
     convertBasis: (out, sources, count, conversion) => convertBasis(heap.words, out, sources, count, conversion),
     combineLimbs: (out, sources, weights, count, modulus) =>
       combineLimbs(heap.words, out, sources, weights, count, modulus),

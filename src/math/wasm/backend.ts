@@ -7,6 +7,7 @@ import {
   type Kernels,
   MAX_DOT_PRODUCT_TERMS,
   type MixedRadixLift,
+  type Pair,
 } from "../kernels/kernels.ts";
 import { MAX_PRIME_BITS, type Modulus, multiplyMod } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
@@ -65,6 +66,12 @@ function shoupQuotient(w: number, p: number): number {
   const high = Math.floor((w * 65_536) / p);
   const rest = w * 65_536 - high * p;
   return high * 65_536 + Math.floor((rest * 65_536) / p);
+}
+
+function shoupQuotients(list: Int32Array, p: number): Int32Array {
+  const quotients = new Int32Array(list.length);
+  for (let i = 0; i < list.length; i++) quotients[i] = shoupQuotient(list[i], p);
+  return quotients;
 }
 
 /** What centres residues modulo an odd q and makes them positive modulo p (`assembly/mixed-radix.ts`). */
@@ -145,8 +152,12 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     let found = tables.get(table);
     if (!found) {
       const { ringDegree, roots, inverseRoots, inverseDegree, modulus } = table;
-      const quotients = (list: Int32Array): Int32Array => list.map((w) => shoupQuotient(w, modulus.value));
-      const start = upload(roots, quotients(roots), inverseRoots, quotients(inverseRoots));
+      const start = upload(
+        roots,
+        shoupQuotients(roots, modulus.value),
+        inverseRoots,
+        shoupQuotients(inverseRoots, modulus.value),
+      );
       const scaledRoot = multiplyMod(inverseRoots[1], inverseDegree, modulus);
       const list = (i: number): number => start + i * ringDegree * WORD_BYTES;
       found = {
@@ -239,9 +250,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     rights: ArrayLike<number>,
     count: number,
     modulus: Modulus,
-    { initial, permutation }: DotProductOptions = {},
   ): void {
-    const places = permutation ? placesAddress(permutation) : 0;
     const address = constantsOf(modulus);
     const argumentsOffset = takeArguments(2 * lefts.length);
     const { words } = heap;
@@ -249,12 +258,35 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
       words[argumentsOffset + 2 * k] = lefts[k] * WORD_BYTES;
       words[argumentsOffset + 2 * k + 1] = rights[k] * WORD_BYTES;
     }
-    wasm.dotProduct(
-      out * WORD_BYTES,
-      // No limb stands at address 0: tables and arguments were there before.
-      (initial ?? 0) * WORD_BYTES,
+    wasm.dotProduct(out * WORD_BYTES, argumentsOffset * WORD_BYTES, lefts.length, count, address);
+  }
+
+  function dotProductPair(
+    outs: Pair<number>,
+    [lefts0, lefts1]: Pair<ArrayLike<number>>,
+    rights: ArrayLike<number>,
+    count: number,
+    modulus: Modulus,
+    { initial, permutation }: DotProductOptions = {},
+  ): void {
+    const address = constantsOf(modulus);
+    const places = permutation ? placesAddress(permutation) : 0;
+    const argumentsOffset = takeArguments(3 * rights.length);
+    const { words } = heap;
+    for (let k = 0; k < rights.length; k++) {
+      const at = argumentsOffset + 3 * k;
+      words[at] = lefts0[k] * WORD_BYTES;
+      words[at + 1] = lefts1[k] * WORD_BYTES;
+      words[at + 2] = rights[k] * WORD_BYTES;
+    }
+    wasm.dotProductPair(
+      outs[0] * WORD_BYTES,
+      outs[1] * WORD_BYTES,
+      // No limb stands at address 0: arguments were there before.
+      (initial?.[0] ?? 0) * WORD_BYTES,
+      (initial?.[1] ?? 0) * WORD_BYTES,
       argumentsOffset * WORD_BYTES,
-      lefts.length,
+      rights.length,
       count,
       address,
       places,
@@ -366,6 +398,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
         value,
       ),
     dotProduct,
+    dotProductPair,
     convertBasis,
     combineLimbs,
     roundedSum,
