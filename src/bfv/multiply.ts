@@ -10,7 +10,6 @@ import {
   type MappedLimbs,
   type Polynomial,
   type Ring,
-  ROUNDING_LIMBS,
 } from "../math/index.ts";
 import type { BfvContext } from "./parameters.ts";
 import {
@@ -26,18 +25,21 @@ type Limbs = readonly number[];
 
 /** Memory of one product, given back as a whole. */
 interface Workspace {
-  /** Offsets of `count` new limbs. */
+  /** Offsets of `count` new limbs, each in sets of the cache of its own. */
   limbs(count: number): number[];
   free(): void;
 }
+
+/** Words between limbs: without them all would begin in one set of the first-level cache, and sums of many be slower (`math/heap.ts`). */
+const GAP = 16;
 
 function createWorkspace({ heap, degree }: Ring): Workspace {
   const blocks: HeapBlock[] = [];
   return {
     limbs(count) {
-      const block = heap.allocate(count * degree);
+      const block = heap.allocate(count * (degree + GAP), true);
       blocks.push(block);
-      return Array.from({ length: count }, (_, i) => block.offset + i * degree);
+      return Array.from({ length: count }, (_, i) => block.offset + i * (degree + GAP));
     },
     free() {
       for (const block of blocks) block.free();
@@ -84,6 +86,14 @@ function defaultVariant(
   return left === right ? maps.forSquare : maps.forProduct;
 }
 
+function copyLimbs(source: Polynomial, outs: Limbs): void {
+  const { heap, degree } = source.ring;
+  for (const [k, out] of outs.entries()) {
+    const from = limbOffset(source, k);
+    heap.words.copyWithin(out, from, from + degree);
+  }
+}
+
 /** The y_j of each component, for a map from its basis. */
 function scaledLimbs(
   ring: Ring,
@@ -91,11 +101,11 @@ function scaledLimbs(
   components: readonly Polynomial[],
   workspace: Workspace,
 ): Limbs[] {
-  const { kernels, degree, heap, moduli, tables } = ring;
+  const { kernels, degree, moduli, tables } = ring;
   const k = source.length;
   const scaled = components.map(() => workspace.limbs(k));
-  for (const [i, { block, domain }] of components.entries()) {
-    if (domain === "ntt") heap.words.copyWithin(scaled[i]![0]!, block.offset, block.offset + k * degree);
+  for (const [i, component] of components.entries()) {
+    if (component.domain === "ntt") copyLimbs(component, scaled[i]!);
   }
   ring.parallel(components.length * k, (task) => {
     const i = Math.floor(task / k);
@@ -112,12 +122,12 @@ function scaledLimbs(
 
 /** NTT values of components modulo their own primes. */
 function nttLimbs(ring: Ring, components: readonly Polynomial<Domain>[], workspace: Workspace): Limbs[] {
-  const { kernels, degree, heap, tables } = ring;
+  const { kernels, tables } = ring;
   return components.map((component) => {
-    const { basis, block, domain } = component;
+    const { basis, domain } = component;
     if (domain === "ntt") return basis.map((_, k) => limbOffset(component, k));
     const limbs = workspace.limbs(basis.length);
-    heap.words.copyWithin(limbs[0]!, block.offset, block.offset + basis.length * degree);
+    copyLimbs(component, limbs);
     ring.parallel(basis.length, (k) => kernels.forwardNtt(limbs[k]!, tables[basis[k]!]!));
     return limbs;
   });
@@ -136,7 +146,7 @@ function mapToNtt(ring: Ring, map: BasisMap, scaled: readonly Limbs[], workspace
 function prepare(scaled: readonly Limbs[], map: BasisMap, workspace: Workspace): MappedLimbs[] {
   return scaled.map((limbs) => ({
     scaled: limbs,
-    rounding: workspace.limbs(ROUNDING_LIMBS)[0]!,
+    rounding: workspace.limbs(2) as [number, number],
     outs: workspace.limbs(map.target.length),
   }));
 }
@@ -235,7 +245,7 @@ function scaleProducts(
   const mapped = products.map((limbs, i) => ({
     scaled: dataFirst ? limbs.slice(0, k) : limbs.slice(k),
     own: dataFirst ? limbs.slice(k) : limbs.slice(0, k),
-    rounding: workspace.limbs(ROUNDING_LIMBS)[0]!,
+    rounding: workspace.limbs(2) as [number, number],
     outs: dataFirst ? workspace.limbs(scale.target.length) : resultLimbs[i]!,
   }));
   if (maps.variant === "hpsOverQ") {

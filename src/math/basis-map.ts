@@ -96,17 +96,14 @@ export function createScaling(
   };
 }
 
-/** Words of scratch memory that {@link applyBasisMap} needs besides its limbs, in limbs. */
-export const ROUNDING_LIMBS = 2;
-
 /** One polynomial on its way through a basis map: word offsets of limbs in coefficient form. */
 export interface MappedLimbs {
   /** The y_j: source limbs times the map's `sourceScalars`. */
   readonly scaled: readonly number[];
   /** Limbs modulo the target primes, where the map has `own`. */
   readonly own?: readonly number[];
-  /** {@link ROUNDING_LIMBS} limbs of scratch memory, one after the other. */
-  readonly rounding: number;
+  /** Two limbs of scratch memory. */
+  readonly rounding: readonly [number, number];
   /** Where results go, by target prime; no limb of the input. */
   readonly outs: readonly number[];
 }
@@ -125,13 +122,10 @@ export function applyBasisMap(
   const { kernels, degree, parallel, moduli } = ring;
   parallel(polynomials.length, (i) => {
     const { scaled, rounding } = polynomials[i];
-    kernels.roundedSum(rounding, rounding + degree, scaled, map.factors, degree);
+    kernels.roundedSum(...rounding, scaled, map.factors, degree);
   });
   const { length } = map.target;
-  const sources = polynomials.map(({ scaled, rounding }) => [
-    ...scaled,
-    ...(map.wide ? [rounding, rounding + degree] : [rounding]),
-  ]);
+  const sources = polynomials.map(({ scaled, rounding }) => [...scaled, ...(map.wide ? rounding : [rounding[0]])]);
   parallel(polynomials.length * length, (task) => {
     const i = Math.floor(task / length);
     const m = task % length;

@@ -9,7 +9,6 @@ import {
   createScaling,
   limbOffset,
   type Ring,
-  ROUNDING_LIMBS,
 } from "../../src/math/index.ts";
 import { randomBigints, seededRandom } from "../helpers/random.ts";
 import { createTestRing, fromBigints, primesOf, productOf } from "../helpers/ring.ts";
@@ -21,8 +20,8 @@ const ring = createTestRing(DEGREE, [30, 27, 22, 30, 30, 25, 30]);
 function mapped(on: Ring, map: BasisMap, coefficients: readonly bigint[]): bigint[][] {
   const basis = map.own ? [...map.source, ...map.target] : map.source;
   const polynomial = fromBigints(on, basis, coefficients);
-  const scratch = on.heap.allocate((ROUNDING_LIMBS + map.target.length) * DEGREE);
-  const outs = map.target.map((_, m) => scratch.offset + (ROUNDING_LIMBS + m) * DEGREE);
+  const scratch = on.heap.allocate((2 + map.target.length) * DEGREE);
+  const outs = map.target.map((_, m) => scratch.offset + (2 + m) * DEGREE);
   for (const [j, index] of map.source.entries()) {
     const limb = limbOffset(polynomial, j);
     on.kernels.multiplyScalar(limb, limb, map.sourceScalars[j]!, DEGREE, on.moduli[index]!);
@@ -35,7 +34,7 @@ function mapped(on: Ring, map: BasisMap, coefficients: readonly bigint[]): bigin
     [
       {
         scaled: map.source.map((_, j) => limbOffset(polynomial, j)),
-        rounding: scratch.offset,
+        rounding: [scratch.offset, scratch.offset + DEGREE],
         outs,
         ...(map.own ? { own } : {}),
       },
