@@ -8,10 +8,12 @@ import { forwardNtt, inverseNtt } from "./ntt.ts";
 import { packBits, unpackBits } from "./packing.ts";
 import * as pointwise from "./pointwise.ts";
 import { sampleUniform } from "./uniform.ts";
+import { createWeightedScratch, weightedSums } from "./weighted-sums.ts";
 
 /** Binds the TypeScript kernels to a heap. The heap's words are read afresh at each call, since growth replaces them. */
 export function createTypescriptKernels(heap: Heap): Kernels {
   const accumulators = createAccumulators();
+  const sums = createWeightedScratch();
   return {
     backend: "ts",
     forwardNtt: (limb, table) => forwardNtt(heap.words, limb, table),
@@ -26,6 +28,8 @@ export function createTypescriptKernels(heap: Heap): Kernels {
       pointwise.subtractMultiplyScalar(heap.words, out, left, right, scalar, count, modulus),
     dotProduct: (out, lefts, rights, count, modulus) =>
       dotProduct(heap.words, accumulators, out, lefts, rights, count, modulus),
+    weightedSums: (program, outs, ins, biases, _scratch, count, modulus) =>
+      weightedSums(heap.words, sums, program, outs, ins, biases, count, modulus),
     convertBasis: (out, sources, count, conversion) => convertBasis(heap.words, out, sources, count, conversion),
     permute: (out, limb, permutation) => pointwise.permute(heap.words, out, limb, permutation),
     setSigned: (out, values, modulus) => pointwise.setSigned(heap.words, out, values, modulus),

@@ -24,6 +24,7 @@ export const KERNEL_NAMES: readonly (keyof WasmExports)[] = [
   "liftSingle",
   "convertBasis",
   "sampleUniform",
+  "weightedSums",
 ];
 
 const COUNT_BITS = 12;

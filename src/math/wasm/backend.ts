@@ -2,7 +2,8 @@
 
 import type { Heap, HeapStorage } from "../heap.ts";
 import { type BasisConversion, type Kernels, MAX_DOT_PRODUCT_TERMS } from "../kernels/kernels.ts";
-import { MAX_PRIME_BITS, type Modulus, multiplyMod } from "../modular.ts";
+import { DIGIT_OFFSET, type WeightedSums } from "../kernels/weighted-sums.ts";
+import { MAX_PRIME_BITS, type Modulus, multiplyMod, reduceInteger } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
 import type { WasmExports } from "./module.ts";
 
@@ -181,6 +182,33 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     wasm.dotProduct(out * WORD_BYTES, argumentsOffset * WORD_BYTES, lefts.length, count, address);
   }
 
+  function weightedSums(
+    { block, sums }: WeightedSums,
+    outs: ArrayLike<number>,
+    ins: ArrayLike<number>,
+    biases: ArrayLike<number>,
+    scratch: number,
+    count: number,
+    modulus: Modulus,
+  ): void {
+    const { value: p } = modulus;
+    const inputs = takeArguments(ins.length + 2 * outs.length + 3);
+    const outputs = inputs + ins.length;
+    const { words } = heap;
+    for (let k = 0; k < ins.length; k++) words[inputs + k] = ins[k] * WORD_BYTES;
+    for (let r = 0; r < outs.length; r++) {
+      words[outputs + r] = outs[r] * WORD_BYTES;
+      const offset = multiplyMod(reduceInteger(sums[r], modulus), DIGIT_OFFSET % p, modulus);
+      words[outputs + outs.length + r] = (offset + biases[r]) % p;
+    }
+    const constants = new DataView(memory.buffer, (outputs + 2 * outs.length) * WORD_BYTES);
+    constants.setUint32(0, p, true);
+    constants.setFloat32(4, 1 / p, true);
+    constants.setFloat32(8, 2 ** 15 / p, true);
+    const [program, first, second] = [block.offset, inputs, outputs].map((at) => at * WORD_BYTES);
+    wasm.weightedSums(program, first, second, scratch * WORD_BYTES, count);
+  }
+
   function sampleUniform(out: number, count: number, { value }: Modulus, seed: Uint8Array, nonce: Uint8Array): void {
     const argumentsOffset = takeArguments(CHACHA_WORDS);
     const state = argumentsOffset * WORD_BYTES;
@@ -253,6 +281,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
         value,
       ),
     dotProduct,
+    weightedSums,
     convertBasis,
     permute: (out, limb, permutation) =>
       wasm.permute(out * WORD_BYTES, limb * WORD_BYTES, permutationAddress(permutation), permutation.length),

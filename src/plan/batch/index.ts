@@ -1,0 +1,9 @@
+/** The batch packing: one ciphertext a tensor element, one slot an image. */
+export * from "./ckks.ts";
+export * from "./clear.ts";
+export * from "./draft.ts";
+export * from "./encrypted.ts";
+export * from "./plan.ts";
+export * from "./quantize.ts";
+export * from "./schedule.ts";
+export { type BatchSpan, type BatchTile, spansOf as batchSpans, type TileStep, tilesOf as batchTiles } from "./tiles.ts";
