@@ -18,6 +18,8 @@ export interface DraftMap {
   readonly map: AffineMap;
   /** The weight that all entries have, a positive number, or undefined. */
   readonly equal: number | undefined;
+  /** Largest absolute weight. */
+  readonly largest: number;
 }
 
 export type DraftStage = DraftMap | { readonly kind: "square"; readonly layers: LayerRange };
@@ -62,7 +64,8 @@ function draftMap(layers: LayerRange, map: AffineMap): DraftMap {
   const pool = first > 0 && map.weight.every((weight) => weight === first) && map.bias.every((bias) => bias === 0);
   // A row without entries is the constant 0, which no sum of ciphertexts gives.
   const full = map.rowStart.every((start, row) => row === 0 || start > map.rowStart[row - 1]);
-  return { kind: "map", layers, map, equal: pool && full ? first : undefined };
+  const largest = map.weight.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0);
+  return { kind: "map", layers, map, equal: pool && full ? first : undefined, largest };
 }
 
 function isReshape({ rowStart, column, weight, bias }: AffineMap): boolean {

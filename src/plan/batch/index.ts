@@ -1,8 +1,11 @@
 /** The batch packing: one ciphertext a tensor element, one slot an image. */
 export * from "./ckks.ts";
 export * from "./clear.ts";
+export * from "./cost.ts";
 export * from "./draft.ts";
 export * from "./encrypted.ts";
+export * from "./manifest.ts";
+export * from "./noise.ts";
 export * from "./plan.ts";
 export * from "./quantize.ts";
 export * from "./schedule.ts";
