@@ -6,6 +6,7 @@ export * from "./draft.ts";
 export * from "./encrypted.ts";
 export * from "./manifest.ts";
 export * from "./noise.ts";
+export * from "./packing.ts";
 export * from "./plan.ts";
 export * from "./quantize.ts";
 export * from "./schedule.ts";
