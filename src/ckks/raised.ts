@@ -22,6 +22,7 @@ import {
   multiplyByKey,
   type RlweContext,
   raise,
+  relinearizationScale,
 } from "../rlwe/index.ts";
 import type { CkksCiphertext, RaisedCiphertext } from "./ciphertext.ts";
 import type { Plaintext } from "./encoder.ts";
@@ -42,7 +43,7 @@ export interface RaisedEvaluator {
   add(left: RaisedCiphertext, right: RaisedCiphertext): RaisedCiphertext;
   /** Sum of products with plaintexts, reduced once; all products must have the same scale. */
   weightedSum(terms: readonly RaisedTerm[]): RaisedCiphertext;
-  /** Three components to two. Needs the relinearization key. */
+  /** Three components to two. Needs the relinearization key. The scale changes where the parameters have a relinearization factor. */
   relinearize(ciphertext: CkksCiphertext): RaisedCiphertext;
   /** The division by P, with rounding. */
   lower(ciphertext: RaisedCiphertext): CkksCiphertext;
@@ -167,11 +168,11 @@ export function createRaisedEvaluator(
       const components = multiplyByKey(context, digits, key);
       freeDecomposition(digits);
       for (const [i, part] of [c0, c1].entries()) {
-        const raised = raise(context, part);
+        const raised = raise(context, part, context.relinearizationFactors);
         addInPlace(components[i], raised);
         raised.block.free();
       }
-      return { raised: true, components, level: c.level, scale: c.scale };
+      return { raised: true, components, level: c.level, scale: c.scale * relinearizationScale(context.parameters) };
     },
     lower(c) {
       requireRaised("raised.lower", c);

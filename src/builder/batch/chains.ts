@@ -15,7 +15,15 @@ import {
   type SpanWork,
 } from "../../plan/index.ts";
 import { maximumModulusBits, RING_DEGREES, type RlweParameters, type SecurityLevel } from "../../rlwe/index.ts";
-import { type BatchStretch, type ChosenNumbers, chooseNumbers, judge, totalError } from "./numbers.ts";
+import {
+  type BatchStretch,
+  type ChosenNumbers,
+  chooseNumbers,
+  type FixedNumbers,
+  judge,
+  relinearizationFactor,
+  totalError,
+} from "./numbers.ts";
 
 export interface ChainRequest {
   readonly precision: number;
@@ -78,9 +86,13 @@ export function chooseChain(
     const least = options.reduce((sum, [first]) => sum + first.seconds, 0);
     // Chains come by the least that they could cost.
     if (best && least >= best.seconds) break;
+    let divisorBits: number | undefined;
     const chosen = options.map((candidates, i) => {
       throwIfAborted(signal);
-      return firstSufficient(stretches[i], candidates, request, failures[i]);
+      const found = firstSufficient(stretches[i], candidates, { ...request, divisorBits }, failures[i]);
+      // One key relinearizes in all stretches: the first that needs it decides.
+      if (stretches[i].draft.spans.some(({ square }) => square)) divisorBits ??= found?.numbers.divisorBits;
+      return found;
     });
     if (!chosen.every((each) => each !== undefined)) continue;
     const seconds = chosen.reduce((sum, each) => sum + each.seconds, 0);
@@ -165,13 +177,13 @@ function createFailures(): Failures {
 function firstSufficient(
   stretch: BatchStretch,
   candidates: readonly Candidate[],
-  request: ChainRequest,
+  request: ChainRequest & FixedNumbers,
   failures: Failures,
 ): Chosen | undefined {
   for (const candidate of candidates) {
     if (failures.known(candidate)) continue;
     const { parameters, inputLevel, drops } = candidate;
-    const numbers = chooseNumbers(stretch, parameters, inputLevel, drops, request.weightBits);
+    const numbers = chooseNumbers(stretch, parameters, inputLevel, drops, request);
     if (numbers && isSufficient(stretch, numbers, request)) return { ...candidate, numbers };
     failures.add(candidate, numbers ? totalError(numbers) / stretch.statistics.typicalOutput : Number.POSITIVE_INFINITY);
   }
@@ -228,18 +240,21 @@ function settle(
   const length = Math.max(...chosen.map(({ inputLevel }) => inputLevel + 1));
   const bits = Math.round(Math.log2(dataPrimes[0]));
   const primes = findNttPrimes(ringDegree, new Array<number>(length + specialPrimes.length).fill(bits));
-  const parameters: RlweParameters = {
+  const settledPrimes: RlweParameters = {
     ringDegree,
     // Special primes are the largest, so that P is not below the digits.
     dataPrimes: primes.slice(specialPrimes.length),
     specialPrimes: primes.slice(0, specialPrimes.length),
     security,
   };
+  const divisorBits = Math.max(...chosen.map(({ numbers }) => numbers.divisorBits));
+  const factor = relinearizationFactor(settledPrimes, divisorBits);
+  const parameters = { ...settledPrimes, ...(factor === undefined ? {} : { relinearizationFactor: factor }) };
   const settled: ChosenStretch[] = [];
   for (const [i, { drops, inputLevel, numbers: nominal }] of chosen.entries()) {
     const { draft, statistics } = stretches[i];
-    const { messageBits, weightBits } = nominal;
-    const numbers = judge(stretches[i], parameters, inputLevel, drops, messageBits, weightBits);
+    const { weightBits } = nominal;
+    const numbers = judge(stretches[i], settledPrimes, inputLevel, drops, { ...nominal, divisorBits });
     if (!numbers) return undefined;
     settled.push({
       plan: quantizeBatch(draft, { weightBits, drops }, statistics.means),

@@ -8,7 +8,7 @@ import { ERROR_VARIANCE } from "../../math/index.ts";
 import type { RlweParameters } from "../../rlwe/index.ts";
 import { applyAffine } from "../affine-map.ts";
 import { keySwitchVariance, rescaleVariance } from "../noise.ts";
-import type { Tensor } from "../tensor.ts";
+import { sizeOf, type Tensor } from "../tensor.ts";
 import { applyStage } from "./clear.ts";
 import type { BatchDraft, DraftMap, DraftSpan } from "./draft.ts";
 import type { BatchPlan } from "./plan.ts";
@@ -33,6 +33,8 @@ export interface BatchStatistics {
 export const PROBE_BITS = 10;
 const PROBES = [PROBE_BITS - 0.4, PROBE_BITS - 0.1, PROBE_BITS + 0.2, PROBE_BITS + 0.5];
 const ROUNDING = 1 / 12;
+/** Outputs whose derivatives are taken, at most about so many. */
+const GAIN_OUTPUTS = 16;
 
 export function analyseDraft({ spans }: BatchDraft, calibration: readonly Tensor[]): BatchStatistics {
   const traces = calibration.map(({ data }) => traceSpans(spans, data));
@@ -76,31 +78,43 @@ function traceSpans(spans: readonly DraftSpan[], input: Float64Array): Trace[] {
 
 const largestOf = (values: Float64Array): number => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 
+/**
+ * By span: the mean over outputs and calibration inputs of the squares of the output's derivatives, added up over the elements that enter. A
+ * whole derivative, not a variance handed from layer to layer: neighbours in a pool share inputs, so their errors are not independent.
+ */
 function gainsOf(spans: readonly DraftSpan[], traces: readonly (readonly Trace[])[]): number[] {
   const gains = new Array<number>(spans.length).fill(0);
   const outputs = traces[0][spans.length - 1].output.length;
-  let gain = new Float64Array(outputs).fill(1 / outputs);
-  for (let i = spans.length - 1; i >= 0; i--) {
-    const { map, square, pool } = spans[i];
-    if (pool) gain = throughMap(pool, gain);
-    if (square) {
-      gain = gain.map((own, element) => {
-        const meanSquare = traces.reduce((sum, trace) => sum + trace[i].linear[element] ** 2, 0) / traces.length;
-        return 4 * meanSquare * own;
-      });
+  const step = Math.ceil(outputs / GAIN_OUTPUTS);
+  const share = 1 / (Math.ceil(outputs / step) * traces.length);
+  for (const trace of traces) {
+    for (let output = 0; output < outputs; output += step) {
+      let gradient = new Float64Array(outputs);
+      gradient[output] = 1;
+      for (let i = spans.length - 1; i >= 0; i--) {
+        gradient = throughSpan(spans[i], trace[i], gradient);
+        gains[i] += share * gradient.reduce((sum, value) => sum + value ** 2, 0);
+      }
     }
-    if (map) gain = throughMap(map, gain);
-    gains[i] = gain.reduce((sum, value) => sum + value, 0);
   }
   return gains;
 }
 
-function throughMap({ map }: DraftMap, gain: Float64Array): Float64Array<ArrayBuffer> {
+function throughSpan(
+  { map, square, pool }: DraftSpan,
+  { linear }: Trace,
+  gradient: Float64Array<ArrayBuffer>,
+): Float64Array<ArrayBuffer> {
+  const pooled = pool ? throughMap(pool, gradient) : gradient;
+  const squared = square ? pooled.map((value, element) => 2 * linear[element] * value) : pooled;
+  return map ? throughMap(map, squared) : squared;
+}
+
+function throughMap({ map }: DraftMap, gradient: Float64Array): Float64Array<ArrayBuffer> {
   const { rowStart, column, weight } = map;
-  const columns = map.inputShape.reduce((product, axis) => product * axis, 1);
-  const before = new Float64Array(columns);
-  for (let row = 0; row < gain.length; row++) {
-    for (let k = rowStart[row]; k < rowStart[row + 1]; k++) before[column[k]] += weight[k] ** 2 * gain[row];
+  const before = new Float64Array(sizeOf(map.inputShape));
+  for (let row = 0; row < gradient.length; row++) {
+    for (let k = rowStart[row]; k < rowStart[row + 1]; k++) before[column[k]] += weight[k] * gradient[row];
   }
   return before;
 }
