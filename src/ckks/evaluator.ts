@@ -22,7 +22,6 @@ import {
   type EvaluationKeys,
   freeDecomposition,
   type RlweContext,
-  relinearizationScale,
   subtractComponents,
   switchKey,
 } from "../rlwe/index.ts";
@@ -75,11 +74,9 @@ export function createCkksEvaluator(context: RlweContext, keys: EvaluationKeys):
     return { context, components, level: c.level, scale: c.scale };
   }
 
-  const raised = createRaisedEvaluator(context, keys, checks);
-
   return {
     context,
-    raised,
+    raised: createRaisedEvaluator(context, keys, checks),
     add(left, right) {
       requireAligned("add", left, right);
       requireSameScale("add", left.scale, right.scale);
@@ -139,12 +136,6 @@ export function createCkksEvaluator(context: RlweContext, keys: EvaluationKeys):
     },
     relinearize(c) {
       requireThreeComponents("relinearize", c);
-      if (relinearizationScale(context.parameters) !== 1) {
-        const switched = raised.relinearize(c);
-        const lowered = raised.lower(switched);
-        for (const { block } of switched.components) block.free();
-        return lowered;
-      }
       const key = requireKey(keys.relinearization, c, "relinearization");
       const digits = decompose(context, c.components[2]);
       const switched = switchKey(context, digits, key);

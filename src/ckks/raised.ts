@@ -22,7 +22,6 @@ import {
   multiplyByKey,
   type RlweContext,
   raise,
-  relinearizationScale,
 } from "../rlwe/index.ts";
 import type { CkksCiphertext, RaisedCiphertext } from "./ciphertext.ts";
 import type { Plaintext } from "./encoder.ts";
@@ -43,7 +42,7 @@ export interface RaisedEvaluator {
   add(left: RaisedCiphertext, right: RaisedCiphertext): RaisedCiphertext;
   /** Sum of products with plaintexts, reduced once; all products must have the same scale. */
   weightedSum(terms: readonly RaisedTerm[]): RaisedCiphertext;
-  /** Three components to two. Needs the relinearization key. The scale changes where the parameters have a relinearization factor. */
+  /** Three components to two. Needs the relinearization key. */
   relinearize(ciphertext: CkksCiphertext): RaisedCiphertext;
   /** The division by P, with rounding. */
   lower(ciphertext: RaisedCiphertext): CkksCiphertext;
@@ -168,11 +167,11 @@ export function createRaisedEvaluator(
       const components = multiplyByKey(context, digits, key);
       freeDecomposition(digits);
       for (const [i, part] of [c0, c1].entries()) {
-        const raised = raise(context, part, context.relinearizationFactors);
+        const raised = raise(context, part);
         addInPlace(components[i], raised);
         raised.block.free();
       }
-      return { raised: true, components, level: c.level, scale: c.scale * relinearizationScale(context.parameters) };
+      return { raised: true, components, level: c.level, scale: c.scale };
     },
     lower(c) {
       requireRaised("raised.lower", c);

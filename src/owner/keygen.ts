@@ -55,15 +55,7 @@ export function generateRelinearizationKey(
   level: number,
   random: RandomSource = systemRandom,
 ): KeySwitchingKey {
-  const { context } = secret;
-  return generateSwitchingKey(
-    context,
-    secret.power(2),
-    secret.polynomial,
-    level,
-    random,
-    context.relinearizationFactors,
-  );
+  return generateSwitchingKey(secret.context, secret.power(2), secret.polynomial, level, random);
 }
 
 /** The key for X -> X^element, for ciphertexts up to `level`: from s to the secret that the automorphism will turn into s. */
@@ -87,30 +79,28 @@ function generateSwitchingKey(
   output: Polynomial<"ntt">,
   level: number,
   random: RandomSource,
-  factors: readonly number[] = context.parameters.specialPrimes,
 ): KeySwitchingKey {
   const seed = randomSeed(random);
   const digits = context.digits(level).map((primes, label) => {
     const a = expandUniform(context.ring, context.keyBasis(level), seed, label);
     const b = maskedError(context, a, output, random);
-    addGadgetMultiple(context, b, input, primes, factors);
+    addGadgetMultiple(context, b, input, primes);
     return { b, a };
   });
   return { level, digits, seed };
 }
 
-/** b += P g_d s_in, where P is given by its factors: the gadget g_d is 1 modulo the digit's own primes and 0 elsewhere, so only those limbs change. */
+/** b += P g_d s_in: the gadget g_d is 1 modulo the digit's own primes and 0 elsewhere, so only those limbs change. */
 function addGadgetMultiple(
-  { ring }: RlweContext,
+  { ring, parameters }: RlweContext,
   b: Polynomial<"ntt">,
   input: Polynomial<"ntt">,
   primes: readonly number[],
-  factors: readonly number[],
 ): void {
   const scratch = ring.heap.allocate(ring.degree);
   for (const index of primes) {
     const limb = limbOffset(b, index);
-    const product = productModulo(ring, index, factors);
+    const product = productModulo(ring, index, parameters.specialPrimes);
     ring.kernels.multiplyScalar(scratch.offset, limbOffset(input, index), product, ring.degree, ring.moduli[index]!);
     ring.kernels.add(limb, limb, scratch.offset, ring.degree, ring.moduli[index]!);
   }

@@ -100,22 +100,14 @@ export function switchKey(
   return [u0, u1];
 }
 
-/**
- * P * a over `keyBasis(level)`: the special primes' limbs are zero.
- *
- * @param factors What to multiply by in place of P.
- */
-export function raise(
-  context: RlweContext,
-  polynomial: Polynomial<"ntt">,
-  factors: readonly number[] = context.parameters.specialPrimes,
-): Polynomial<"ntt"> {
-  const { ring } = context;
+/** P * a over `keyBasis(level)`: the special primes' limbs are zero. */
+export function raise(context: RlweContext, polynomial: Polynomial<"ntt">): Polynomial<"ntt"> {
+  const { ring, parameters } = context;
   const level = polynomial.basis.length - 1;
   const raised = zeroPolynomial(ring, context.keyBasis(level), "ntt");
   for (const [k, index] of polynomial.basis.entries()) {
     const field = ring.moduli[index];
-    const product = factors.reduce((p, factor) => multiplyMod(p, factor % field.value, field), 1);
+    const product = parameters.specialPrimes.reduce((p, prime) => multiplyMod(p, prime % field.value, field), 1);
     ring.kernels.multiplyScalar(limbOffset(raised, k), limbOffset(polynomial, k), product, ring.degree, field);
   }
   return raised;

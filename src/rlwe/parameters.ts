@@ -19,11 +19,6 @@ export interface RlweParameters {
   readonly dataPrimes: readonly number[];
   /** The alpha special primes of hybrid key switching; their product is P. */
   readonly specialPrimes: readonly number[];
-  /**
-   * What relinearization multiplies by in place of the last special prime, before it divides by P: messages and scales become smaller by
-   * factor / prime, at no cost, where dropping a whole prime would be too much. The last special prime itself by default: nothing changes then.
-   */
-  readonly relinearizationFactor?: number | undefined;
   /** Bits of security that the parameters are checked for. "insecure" switches the check off, for tests alone. */
   readonly security: SecurityLevel | "insecure";
 }
@@ -40,8 +35,6 @@ export interface RlweContext {
   readonly maxLevel: number;
   /** Number of special primes, which is also the number of primes in a digit. */
   readonly alpha: number;
-  /** What relinearization multiplies by before it divides by P, as factors: the special primes, or another number in place of the last. */
-  readonly relinearizationFactors: readonly number[];
   /** log2 of the product of all primes. */
   readonly modulusBits: number;
   /** Indices 0 … level. */
@@ -65,19 +58,12 @@ export interface ContextOptions extends EngineOptions {
  * @throws CrcnnError INSECURE_PARAMETERS above the security table, RangeError for malformed values.
  */
 export function createRlweContext(parameters: RlweParameters, options: ContextOptions = {}): RlweContext {
-  const { ringDegree, dataPrimes, specialPrimes, security, relinearizationFactor } = parameters;
+  const { ringDegree, dataPrimes, specialPrimes, security } = parameters;
   if (dataPrimes.length === 0) throw new RangeError("dataPrimes must hold at least one prime");
   if (specialPrimes.length === 0) throw new RangeError("specialPrimes must hold at least one prime");
   const primes = [...dataPrimes, ...specialPrimes];
   for (const prime of primes) {
     if (!isPrime(prime)) throw new RangeError(`dataPrimes and specialPrimes must hold primes, got ${prime}`);
-  }
-  const lastSpecial = specialPrimes[specialPrimes.length - 1];
-  const factor = relinearizationFactor ?? lastSpecial;
-  if (!Number.isInteger(factor) || factor < 1 || factor > lastSpecial) {
-    throw new RangeError(
-      `relinearizationFactor must be an integer from 1 to the last special prime, ${lastSpecial}, got ${factor}; leave it out to divide by none`,
-    );
   }
   if (security !== "insecure") requireSecure(ringDegree, primes, security);
   const engine = options.engine ?? createEngine(options);
@@ -96,10 +82,9 @@ export function createRlweContext(parameters: RlweParameters, options: ContextOp
     parameters,
     ring,
     engine,
-    id: `${ringDegree}:${dataPrimes.join(",")}:${specialPrimes.join(",")}${factor === lastSpecial ? "" : `:${factor}`}`,
+    id: `${ringDegree}:${dataPrimes.join(",")}:${specialPrimes.join(",")}`,
     maxLevel,
     alpha,
-    relinearizationFactors: [...specialPrimes.slice(0, -1), factor],
     modulusBits: modulusBits(primes),
     dataBasis: (level) => atLevel(dataBases, level),
     keyBasis: (level) => atLevel(keyBases, level),
@@ -113,11 +98,6 @@ export function createRlweContext(parameters: RlweParameters, options: ContextOp
       return found;
     },
   };
-}
-
-/** What relinearization multiplies scales by: 1, or less where the parameters have a factor of their own. */
-export function relinearizationScale({ specialPrimes, relinearizationFactor }: RlweParameters): number {
-  return relinearizationFactor === undefined ? 1 : relinearizationFactor / specialPrimes[specialPrimes.length - 1];
 }
 
 function atLevel<T>(byLevel: readonly T[], level: number): T {

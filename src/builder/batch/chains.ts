@@ -19,9 +19,7 @@ import {
   type BatchStretch,
   type ChosenNumbers,
   chooseNumbers,
-  type FixedNumbers,
   judge,
-  relinearizationFactor,
   totalError,
 } from "./numbers.ts";
 
@@ -58,6 +56,8 @@ const SHORTEST_PRIME: number = Math.log2(WEIGHTED_PRIME_FLOOR) + 1;
 /** Primes behind a square. */
 const DROPS = [1, 2, 3];
 const LONGEST_CHAIN = 24;
+/** Images unlike the calibration inputs meet larger errors than predicted, up to this factor. */
+const SUFFICIENT = 2;
 /** Networks with more squares than this drop as many primes behind each of them. */
 const MAX_FREE_DROPS = 4;
 
@@ -86,13 +86,9 @@ export function chooseChain(
     const least = options.reduce((sum, [first]) => sum + first.seconds, 0);
     // Chains come by the least that they could cost.
     if (best && least >= best.seconds) break;
-    let divisorBits: number | undefined;
     const chosen = options.map((candidates, i) => {
       throwIfAborted(signal);
-      const found = firstSufficient(stretches[i], candidates, { ...request, divisorBits }, failures[i]);
-      // One key relinearizes in all stretches: the first that needs it decides.
-      if (stretches[i].draft.spans.some(({ square }) => square)) divisorBits ??= found?.numbers.divisorBits;
-      return found;
+      return firstSufficient(stretches[i], candidates, request, failures[i]);
     });
     if (!chosen.every((each) => each !== undefined)) continue;
     const seconds = chosen.reduce((sum, each) => sum + each.seconds, 0);
@@ -177,13 +173,13 @@ function createFailures(): Failures {
 function firstSufficient(
   stretch: BatchStretch,
   candidates: readonly Candidate[],
-  request: ChainRequest & FixedNumbers,
+  request: ChainRequest,
   failures: Failures,
 ): Chosen | undefined {
   for (const candidate of candidates) {
     if (failures.known(candidate)) continue;
     const { parameters, inputLevel, drops } = candidate;
-    const numbers = chooseNumbers(stretch, parameters, inputLevel, drops, request);
+    const numbers = chooseNumbers(stretch, parameters, inputLevel, drops, request.weightBits);
     if (numbers && isSufficient(stretch, numbers, request)) return { ...candidate, numbers };
     failures.add(candidate, numbers ? totalError(numbers) / stretch.statistics.typicalOutput : Number.POSITIVE_INFINITY);
   }
@@ -196,7 +192,7 @@ function isSufficient(
   numbers: ChosenNumbers,
   { precision, weightBits }: ChainRequest,
 ): boolean {
-  const wanted = precision * statistics.typicalOutput;
+  const wanted = (precision / SUFFICIENT) * statistics.typicalOutput;
   return weightBits === undefined ? totalError(numbers) <= wanted : numbers.noise <= Math.max(wanted, numbers.weightError / 2);
 }
 
@@ -240,21 +236,18 @@ function settle(
   const length = Math.max(...chosen.map(({ inputLevel }) => inputLevel + 1));
   const bits = Math.round(Math.log2(dataPrimes[0]));
   const primes = findNttPrimes(ringDegree, new Array<number>(length + specialPrimes.length).fill(bits));
-  const settledPrimes: RlweParameters = {
+  const parameters: RlweParameters = {
     ringDegree,
     // Special primes are the largest, so that P is not below the digits.
     dataPrimes: primes.slice(specialPrimes.length),
     specialPrimes: primes.slice(0, specialPrimes.length),
     security,
   };
-  const divisorBits = Math.max(...chosen.map(({ numbers }) => numbers.divisorBits));
-  const factor = relinearizationFactor(settledPrimes, divisorBits);
-  const parameters = { ...settledPrimes, ...(factor === undefined ? {} : { relinearizationFactor: factor }) };
   const settled: ChosenStretch[] = [];
   for (const [i, { drops, inputLevel, numbers: nominal }] of chosen.entries()) {
     const { draft, statistics } = stretches[i];
     const { weightBits } = nominal;
-    const numbers = judge(stretches[i], settledPrimes, inputLevel, drops, { ...nominal, divisorBits });
+    const numbers = judge(stretches[i], parameters, inputLevel, drops, nominal);
     if (!numbers) return undefined;
     settled.push({
       plan: quantizeBatch(draft, { weightBits, drops }, statistics.means),

@@ -30,8 +30,6 @@ export interface BatchStretch {
 export interface ChosenNumbers {
   readonly messageBits: number;
   readonly weightBits: readonly number[];
-  /** Bits by which relinearization divides scales. */
-  readonly divisorBits: number;
   /** Of an output, in its own units: {@link BATCH_SIGMAS} standard deviations of noise, and what rounded weights do. */
   readonly noise: number;
   readonly weightError: number;
@@ -39,18 +37,10 @@ export interface ChosenNumbers {
 
 const MESSAGE_BITS = { least: 10, most: 44, step: 0.5, starts: [14, 18, 22, 26, 30] };
 const WEIGHT_BITS = { least: MIN_WEIGHT_BITS, most: MAX_WEIGHT_BITS, step: 0.25, starts: [6, 8, 10, 12, 14] };
-const DIVISOR_BITS = { least: 0, most: 26, step: 1, starts: [0, 8, 16, 24] };
 const MOVES = [-3, -1, 1, 3];
 
 export function totalError({ noise, weightError }: ChosenNumbers): number {
   return Math.hypot(noise, weightError);
-}
-
-/** What is not free to be chosen. */
-export interface FixedNumbers {
-  /** Bits of all weights. */
-  readonly weightBits?: number | undefined;
-  readonly divisorBits?: number | undefined;
 }
 
 interface Coordinate {
@@ -63,6 +53,7 @@ interface Coordinate {
 /**
  * @param parameters Only sizes matter: primes may be powers of two.
  * @param drops By span.
+ * @param weightBits Fixes the bits of all weights.
  * @returns The numbers of least error, or undefined where nothing fits.
  */
 export function chooseNumbers(
@@ -70,36 +61,28 @@ export function chooseNumbers(
   parameters: RlweParameters,
   inputLevel: number,
   drops: readonly number[],
-  fixed: FixedNumbers = {},
+  weightBits?: number,
 ): ChosenNumbers | undefined {
   const { spans } = stretch.draft;
   const affine = spans.flatMap(({ map }, i) => (map && map.equal === undefined ? [i] : []));
-  const free = fixed.weightBits === undefined ? affine : [];
-  const divides = fixed.divisorBits === undefined && spans.some(({ square }, i) => square && i < spans.length - 1);
-  // A point: bits of the message scale, of relinearization's divisor, of each map's weights.
-  const coordinates: Coordinate[] = [MESSAGE_BITS, divides ? DIVISOR_BITS : only(fixed.divisorBits ?? 0)];
-  coordinates.push(...free.map(() => WEIGHT_BITS));
+  const free = weightBits === undefined ? affine : [];
+  // A point: bits of the message scale, then of each map's weights.
+  const coordinates: Coordinate[] = [MESSAGE_BITS, ...free.map(() => WEIGHT_BITS)];
   let best: { point: readonly number[]; numbers: ChosenNumbers } | undefined;
   const consider = (point: readonly number[]): boolean => {
     if (!point.every((value, i) => value >= coordinates[i].least && value <= coordinates[i].most)) return false;
-    const weightBits = spans.map((_, i) => point[2 + free.indexOf(i)]);
-    const bits = weightBits.map((own, i) => (free.includes(i) ? own : (fixed.weightBits ?? MAX_WEIGHT_BITS)));
-    const [messageBits, divisorBits] = point;
-    const numbers = judge(stretch, parameters, inputLevel, drops, { messageBits, divisorBits, weightBits: bits });
+    const bits = spans.map((_, i) => (free.includes(i) ? point[1 + free.indexOf(i)] : (weightBits ?? MAX_WEIGHT_BITS)));
+    const numbers = judge(stretch, parameters, inputLevel, drops, { messageBits: point[0], weightBits: bits });
     if (!numbers || (best && totalError(numbers) >= totalError(best.numbers))) return false;
     best = { point, numbers };
     return true;
   };
   for (const message of MESSAGE_BITS.starts) {
-    for (const divisor of coordinates[1].starts) {
-      for (const weight of WEIGHT_BITS.starts) consider([message, divisor, ...free.map(() => weight)]);
-    }
+    for (const weight of WEIGHT_BITS.starts) consider([message, ...free.map(() => weight)]);
   }
   while (best && climb(best.point, coordinates, consider));
   return best?.numbers;
 }
-
-const only = (value: number): Coordinate => ({ least: value, most: value, step: 1, starts: [value] });
 
 /** Tries all moves of one or two numbers; true where one of them was an improvement. */
 function climb(
@@ -122,22 +105,14 @@ function climb(
   return improved;
 }
 
-/** What relinearization multiplies by in place of the last special prime, to divide scales by so many bits. */
-export function relinearizationFactor({ specialPrimes }: RlweParameters, divisorBits: number): number | undefined {
-  const last = specialPrimes[specialPrimes.length - 1];
-  return divisorBits === 0 ? undefined : Math.round(last / 2 ** divisorBits);
-}
-
 /** Errors of these numbers; undefined where a value does not fit the modulus at its level. */
 export function judge(
   { draft, statistics }: BatchStretch,
-  primes: RlweParameters,
+  parameters: RlweParameters,
   inputLevel: number,
   drops: readonly number[],
-  { messageBits, divisorBits, weightBits }: Pick<ChosenNumbers, "messageBits" | "divisorBits" | "weightBits">,
+  { messageBits, weightBits }: Pick<ChosenNumbers, "messageBits" | "weightBits">,
 ): ChosenNumbers | undefined {
-  const factor = relinearizationFactor(primes, divisorBits);
-  const parameters = { ...primes, relinearizationFactor: factor };
   const plan = outlineBatch(draft, { weightBits, drops });
   const schedule = scheduleBatch(plan, parameters, { level: inputLevel, scale: 2 ** messageBits });
   const bits: number[] = [];
@@ -154,7 +129,6 @@ export function judge(
   return {
     messageBits,
     weightBits,
-    divisorBits,
     noise: BATCH_SIGMAS * estimateBatchNoise(plan, statistics, parameters, schedule),
     weightError: estimateWeightError(statistics, weightBits),
   };

@@ -1,6 +1,6 @@
 /** Levels, scales and components of a batch plan's stages under given primes. */
 
-import { type RlweParameters, relinearizationScale } from "../../rlwe/index.ts";
+import type { RlweParameters } from "../../rlwe/index.ts";
 import type { InputState, KeyDemand } from "../schedule.ts";
 import type { BatchPlan } from "./plan.ts";
 
@@ -17,10 +17,9 @@ export type BatchSchedule = readonly BatchState[];
 
 export function scheduleBatch(
   { stages }: BatchPlan,
-  parameters: RlweParameters,
+  { dataPrimes }: Pick<RlweParameters, "dataPrimes">,
   input: InputState,
 ): BatchSchedule {
-  const { dataPrimes } = parameters;
   let state: BatchState = { ...input, components: 2 };
   const states = [state];
   for (const stage of stages) {
@@ -36,7 +35,7 @@ export function scheduleBatch(
         state = { level, scale: scale ** 2, components: 2 * components - 1 };
         break;
       case "relinearize":
-        state = { ...state, components: 2, scale: scale * relinearizationScale(parameters) };
+        state = { ...state, components: 2 };
         break;
       case "rescale": {
         const dropped = dataPrimes.slice(level + 1 - stage.primes, level + 1);
