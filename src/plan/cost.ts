@@ -22,12 +22,15 @@ import type { SlotCosts } from "./slot-cost.ts";
 export { type KernelCounts, type MachineCosts, TYPESCRIPT_COSTS, WASM_COSTS } from "./kernel-counts.ts";
 
 /** Bytes of one evaluation key on the wire: half of it, since the uniform half travels as a seed. */
-export function keyBytes({ ringDegree, dataPrimes, specialPrimes }: RlweParameters, level: number): number {
+export function keyBytes(
+  { ringDegree, dataPrimes, specialPrimes, digitPrimes = specialPrimes.length }: RlweParameters,
+  level: number,
+): number {
   const bits = [...dataPrimes.slice(0, level + 1), ...specialPrimes].reduce(
     (sum, p) => sum + Math.ceil(Math.log2(p)),
     0,
   );
-  return (Math.ceil((level + 1) / specialPrimes.length) * bits * ringDegree) / 8;
+  return (Math.ceil((level + 1) / digitPrimes) * bits * ringDegree) / 8;
 }
 
 /** What one evaluation of a plan takes. */

@@ -35,18 +35,18 @@ export function plus(left: KernelCounts, right: KernelCounts): KernelCounts {
   };
 }
 
-/** Cutting a polynomial into digits and lifting them. */
-export function countDecompose(level: number, alpha: number): KernelCounts {
+/** Cutting a polynomial into digits of so many primes and lifting them. */
+export function countDecompose(level: number, alpha: number, digitPrimes: number = alpha): KernelCounts {
   const limbs = level + 1;
-  const digits = Math.ceil(limbs / alpha);
+  const digits = Math.ceil(limbs / digitPrimes);
   const lifts = digits * (limbs + alpha) - limbs;
-  return { transforms: limbs + lifts, products: 0, passes: alpha * lifts };
+  return { transforms: limbs + lifts, products: 0, passes: digitPrimes * lifts };
 }
 
 /** Products with a key, on two polynomials. */
-export function countKeyProduct(level: number, alpha: number): KernelCounts {
+export function countKeyProduct(level: number, alpha: number, digitPrimes: number = alpha): KernelCounts {
   const limbs = level + 1;
-  return { ...none, products: 2 * Math.ceil(limbs / alpha) * (limbs + alpha) };
+  return { ...none, products: 2 * Math.ceil(limbs / digitPrimes) * (limbs + alpha) };
 }
 
 /** The division of one polynomial by `dropped` primes, with `kept` limbs left. */

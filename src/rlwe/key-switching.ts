@@ -1,6 +1,6 @@
 /**
  * Hybrid key switching (Han and Ki, "Better Bootstrapping for Approximate Homomorphic Encryption", CT-RSA 2020, section 3): a
- * polynomial is cut into digits of alpha primes, each is lifted to all primes and the special ones, multiplied by its part of the key,
+ * polynomial is cut into digits of a few primes, each is lifted to all primes and the special ones, multiplied by its part of the key,
  * and the sum is divided by P with rounding.
  *
  * Hoisting (Halevi and Shoup, CRYPTO 2018): the digits do not depend on the key, so one decomposition serves many rotations.
@@ -40,8 +40,8 @@ export function decompose(context: RlweContext, polynomial: Polynomial<"ntt">): 
   parallel(level + 1, (index) => {
     const limb = limbOffset(coefficients, index);
     kernels.inverseNtt(limb, ring.tables[index]);
-    const own = primes[Math.floor(index / context.alpha)];
-    scaleLimbForConversion(ring, limb, own, index % context.alpha);
+    const own = primes[Math.floor(index / context.digitPrimes)];
+    scaleLimbForConversion(ring, limb, own, index % context.digitPrimes);
   });
   const digits = primes.map(() => allocatePolynomial(ring, basis, "ntt"));
   const scaled = primes.map((own) => own.map((index) => limbOffset(coefficients, index)));

@@ -49,7 +49,7 @@ export interface ChainFailure {
 }
 
 /** Special primes, and primes in a digit. */
-const ALPHAS = [1, 2, 3];
+const SWITCHINGS = [1, 2, 3].flatMap((alpha) => [1, 2, 3].map((digitPrimes) => ({ alpha, digitPrimes })));
 const BASES = [1, 2, 3];
 const LONGEST_PRIME = 30;
 const SHORTEST_PRIME: number = Math.log2(WEIGHTED_PRIME_FLOOR) + 1;
@@ -111,11 +111,11 @@ function chains(
 ): Candidate[][][] {
   const found: { readonly options: Candidate[][]; readonly least: number }[] = [];
   for (const ringDegree of RING_DEGREES) {
-    for (const alpha of ALPHAS) {
+    for (const { alpha, digitPrimes } of SWITCHINGS) {
       for (let length = 1; length <= LONGEST_CHAIN; length++) {
         const bits = primeBits(ringDegree, length + alpha, security);
         if (bits === undefined) break;
-        const parameters = nominalParameters(ringDegree, length, alpha, bits);
+        const parameters = { ...nominalParameters(ringDegree, length, alpha, bits), digitPrimes };
         const options = stretches.map((stretch, i) => candidatesFor(stretch, works[i], parameters, bits));
         if (options.some((candidates) => candidates.length === 0)) continue;
         found.push({ options, least: options.reduce((sum, [first]) => sum + first.seconds, 0) });
@@ -148,15 +148,21 @@ interface Failures {
   closest(): ChainFailure["closest"];
 }
 
+/** By how many primes digits are larger than P, at least 0. */
+function excessOf({ specialPrimes, digitPrimes = specialPrimes.length }: RlweParameters): number {
+  return Math.max(digitPrimes - specialPrimes.length, 0);
+}
+
 function createFailures(): Failures {
   const failed: { readonly candidate: Candidate; readonly error: number }[] = [];
   return {
-    // Shorter primes leave less room, a larger ring has more noise; the size of digits hardly matters.
+    // Shorter primes leave less room, a larger ring has more noise, larger digits for the same P, too.
     known: ({ parameters, bits, drops, inputLevel }) =>
       failed.some(
         ({ candidate: other }) =>
           other.parameters.ringDegree <= parameters.ringDegree &&
           other.bits >= bits &&
+          excessOf(other.parameters) <= excessOf(parameters) &&
           other.inputLevel === inputLevel &&
           other.drops.every((drop, i) => drop === drops[i]),
       ),
@@ -232,7 +238,7 @@ function settle(
   chosen: readonly Chosen[],
   { security }: ChainRequest,
 ): ChosenChain | undefined {
-  const { ringDegree, dataPrimes, specialPrimes } = chosen[0].parameters;
+  const { ringDegree, dataPrimes, specialPrimes, digitPrimes } = chosen[0].parameters;
   const length = Math.max(...chosen.map(({ inputLevel }) => inputLevel + 1));
   const bits = Math.round(Math.log2(dataPrimes[0]));
   const primes = findNttPrimes(ringDegree, new Array<number>(length + specialPrimes.length).fill(bits));
@@ -241,6 +247,7 @@ function settle(
     // Special primes are the largest, so that P is not below the digits.
     dataPrimes: primes.slice(specialPrimes.length),
     specialPrimes: primes.slice(0, specialPrimes.length),
+    ...(digitPrimes === specialPrimes.length ? {} : { digitPrimes }),
     security,
   };
   const settled: ChosenStretch[] = [];

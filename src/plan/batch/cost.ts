@@ -77,7 +77,7 @@ export function estimateBatchCost(
   parameters: RlweParameters,
   schedule: BatchSchedule,
 ): BatchCost {
-  const { ringDegree, specialPrimes } = parameters;
+  const { ringDegree, specialPrimes, digitPrimes } = parameters;
   const alpha = specialPrimes.length;
   let counts = none;
   let [weighted, sums] = [0, 0];
@@ -94,7 +94,10 @@ export function estimateBatchCost(
     const dropped = stages.reduce((sum, stage) => sum + (stage.op === "rescale" ? stage.primes : 0), 0);
     const divided = dropped + (switches ? alpha : 0);
     const each = switches
-      ? plus(countDecompose(level, alpha), plus(countKeyProduct(level, alpha), { ...none, passes: 4 * (level + 1) }))
+      ? plus(
+          countDecompose(level, alpha, digitPrimes),
+          plus(countKeyProduct(level, alpha, digitPrimes), { ...none, passes: 4 * (level + 1) }),
+        )
       : none;
     const kept = schedule[first + stages.length].components;
     const division = divided > 0 ? countDivide(level + 1 - dropped, divided) : none;
