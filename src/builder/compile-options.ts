@@ -1,6 +1,14 @@
 /** What `compile` is called with, and its checks. */
 
-import { formatShape, MAX_WEIGHT_BITS, MIN_WEIGHT_BITS, type Shape, sameShape, sizeOf, type Tensor } from "../plan/index.ts";
+import {
+  formatShape,
+  MAX_WEIGHT_BITS,
+  MIN_WEIGHT_BITS,
+  type Shape,
+  sameShape,
+  sizeOf,
+  type Tensor,
+} from "../plan/index.ts";
 import type { SecurityLevel } from "../rlwe/index.ts";
 import { type InputRange, syntheticInputs } from "./calibration.ts";
 import type { SourceModel } from "./torch/index.ts";
@@ -86,7 +94,9 @@ function checkObjective(objective: string, weightBits: number | undefined): void
   if (weightBits === undefined) return;
   if (objective !== "throughput") throw new RangeError('weightBits is for objective "throughput"; leave it out');
   if (!(weightBits >= MIN_WEIGHT_BITS && weightBits <= MAX_WEIGHT_BITS)) {
-    throw new RangeError(`weightBits must be a number from ${MIN_WEIGHT_BITS} to ${MAX_WEIGHT_BITS}, got ${weightBits}`);
+    throw new RangeError(
+      `weightBits must be a number from ${MIN_WEIGHT_BITS} to ${MAX_WEIGHT_BITS}, got ${weightBits}`,
+    );
   }
 }
 

@@ -58,8 +58,14 @@ const MINIMUM_PRIME_BITS = 22;
  * @throws CrcnnError SHAPE_MISMATCH when the model does not take the input shape, NO_PARAMETERS when no ring degree reaches the precision,
  * ABORTED.
  */
-export function compile(model: SourceModel, options: CompileOptions & { readonly objective: "throughput" }): CompiledBatch;
-export function compile(model: SourceModel, options: CompileOptions & { readonly objective?: "latency" }): CompiledNetwork;
+export function compile(
+  model: SourceModel,
+  options: CompileOptions & { readonly objective: "throughput" },
+): CompiledBatch;
+export function compile(
+  model: SourceModel,
+  options: CompileOptions & { readonly objective?: "latency" },
+): CompiledNetwork;
 export function compile(model: SourceModel, options: CompileOptions): CompiledNetwork | CompiledBatch {
   const resolved = resolveOptions(model, options);
   const { precision, security, inputRange, signal } = resolved;

@@ -11,17 +11,11 @@ import {
   measureSpans,
   outlineBatch,
   quantizeBatch,
-  scheduleBatch,
   type SpanWork,
+  scheduleBatch,
 } from "../../plan/index.ts";
 import { maximumModulusBits, RING_DEGREES, type RlweParameters, type SecurityLevel } from "../../rlwe/index.ts";
-import {
-  type BatchStretch,
-  type ChosenNumbers,
-  chooseNumbers,
-  judge,
-  totalError,
-} from "./numbers.ts";
+import { type BatchStretch, type ChosenNumbers, chooseNumbers, judge, totalError } from "./numbers.ts";
 
 export interface ChainRequest {
   readonly precision: number;
@@ -170,7 +164,9 @@ function createFailures(): Failures {
       failed.push({ candidate, error });
     },
     closest() {
-      const [best] = failed.filter(({ error }) => Number.isFinite(error)).sort((left, right) => left.error - right.error);
+      const [best] = failed
+        .filter(({ error }) => Number.isFinite(error))
+        .sort((left, right) => left.error - right.error);
       return best && { error: best.error, ringDegree: best.candidate.parameters.ringDegree };
     },
   };
@@ -187,7 +183,10 @@ function firstSufficient(
     const { parameters, inputLevel, drops } = candidate;
     const numbers = chooseNumbers(stretch, parameters, inputLevel, drops, request.weightBits);
     if (numbers && isSufficient(stretch, numbers, request)) return { ...candidate, numbers };
-    failures.add(candidate, numbers ? totalError(numbers) / stretch.statistics.typicalOutput : Number.POSITIVE_INFINITY);
+    failures.add(
+      candidate,
+      numbers ? totalError(numbers) / stretch.statistics.typicalOutput : Number.POSITIVE_INFINITY,
+    );
   }
   return undefined;
 }
@@ -199,7 +198,9 @@ function isSufficient(
   { precision, weightBits }: ChainRequest,
 ): boolean {
   const wanted = (precision / SUFFICIENT) * statistics.typicalOutput;
-  return weightBits === undefined ? totalError(numbers) <= wanted : numbers.noise <= Math.max(wanted, numbers.weightError / 2);
+  return weightBits === undefined
+    ? totalError(numbers) <= wanted
+    : numbers.noise <= Math.max(wanted, numbers.weightError / 2);
 }
 
 /** How many primes are dropped behind each square but the last, and what that makes of the chain: at most `length` primes. */

@@ -43,7 +43,11 @@ export function compileBatch(stretches: readonly ModelStretch[], options: Resolv
   });
   const chosen = chooseChain(analysed, { precision, security, weightBits }, signal);
   if (!("parameters" in chosen)) {
-    throw noParameters(options, chosen.closest, Math.max(...analysed.map(({ statistics }) => statistics.typicalOutput)));
+    throw noParameters(
+      options,
+      chosen.closest,
+      Math.max(...analysed.map(({ statistics }) => statistics.typicalOutput)),
+    );
   }
   return assemble(chosen, options);
 }

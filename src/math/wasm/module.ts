@@ -32,13 +32,7 @@ export interface WasmExports {
   reduceSigned(limb: number, count: number, prime: number): void;
   permute(out: number, limb: number, permutation: number, count: number): void;
   dotProduct(out: number, pairs: number, terms: number, count: number, constants: number): void;
-  weightedSums(
-    program: number,
-    inputs: number,
-    outputs: number,
-    scratch: number,
-    count: number,
-  ): void;
+  weightedSums(program: number, inputs: number, outputs: number, scratch: number, count: number): void;
   liftSingle(
     out: number,
     source: number,

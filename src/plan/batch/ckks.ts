@@ -50,7 +50,12 @@ export function createCkksBatchOperations(
     };
   }
 
-  function prepareLinear({ stage, elements, columns }: TileStep, width: number, scale: number, level: number): LinearSums {
+  function prepareLinear(
+    { stage, elements, columns }: TileStep,
+    width: number,
+    scale: number,
+    level: number,
+  ): LinearSums {
     const affine = stage.op === "affine" ? stage : undefined;
     return sums.prepare({
       columns: width,
@@ -99,7 +104,8 @@ export function createCkksBatchOperations(
         `the batch plan's input belongs to parameters ${ciphertext.context.id}, the evaluator to ${context.id}; encrypt it for the latter`,
       );
     }
-    const fits = ciphertext.level === level && ciphertext.scale === scale && ciphertext.components.length === components;
+    const fits =
+      ciphertext.level === level && ciphertext.scale === scale && ciphertext.components.length === components;
     if (first > 0 || fits) return;
     throw new CrcnnError(
       "LEVEL_MISMATCH",

@@ -50,7 +50,7 @@ function workOf({ inputs, outputs, steps }: BatchTile): SpanWork {
     entries: linear ? linear.columns.reduce((sum, { length }) => sum + length, 0) : 0,
     columns: linear ? inputs.length : 0,
     rows: linear ? linear.elements.length : 0,
-    squares: square < 0 ? 0 : (steps[square + 1]?.columns.reduce((sum, { length }) => sum + length, 0) || outputs.length),
+    squares: square < 0 ? 0 : steps[square + 1]?.columns.reduce((sum, { length }) => sum + length, 0) || outputs.length,
     outputs: outputs.length,
   };
 }

@@ -10,4 +10,10 @@ export * from "./packing.ts";
 export * from "./plan.ts";
 export * from "./quantize.ts";
 export * from "./schedule.ts";
-export { type BatchSpan, type BatchTile, spansOf as batchSpans, type TileStep, tilesOf as batchTiles } from "./tiles.ts";
+export {
+  type BatchSpan,
+  type BatchTile,
+  spansOf as batchSpans,
+  type TileStep,
+  tilesOf as batchTiles,
+} from "./tiles.ts";

@@ -4,8 +4,8 @@ import {
   encodeWeightedSums,
   MAX_WEIGHTED_COLUMNS,
   MAX_WEIGHTED_ROWS,
-  reduceInteger,
   type Ring,
+  reduceInteger,
   type WeightedRow,
   type WeightedSums,
 } from "../../math/index.ts";

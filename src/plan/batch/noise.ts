@@ -38,7 +38,9 @@ const GAIN_OUTPUTS = 16;
 
 export function analyseDraft({ spans }: BatchDraft, calibration: readonly Tensor[]): BatchStatistics {
   const traces = calibration.map(({ data }) => traceSpans(spans, data));
-  const largestOutputs = traces.map((trace) => largestOf(trace[trace.length - 1].output)).sort((left, right) => left - right);
+  const largestOutputs = traces
+    .map((trace) => largestOf(trace[trace.length - 1].output))
+    .sort((left, right) => left - right);
   const means = spans.map((_, i) => meanOf(traces.map((trace) => trace[i].input)));
   return {
     gain: gainsOf(spans, traces),

@@ -16,7 +16,9 @@ export function packBatch(
 ): Float64Array[] {
   if (!Array.isArray(images)) throw new TypeError("images must be a list of tensors { shape, data }");
   if (images.length === 0 || images.length > slots) {
-    throw new RangeError(`images must hold 1 to ${slots} tensors, one a slot, got ${images.length}; run several batches`);
+    throw new RangeError(
+      `images must hold 1 to ${slots} tensors, one a slot, got ${images.length}; run several batches`,
+    );
   }
   for (const image of images) checkInput({ shape: inputShape, ...(range ? { range } : {}) }, image);
   return Array.from({ length: sizeOf(inputShape) }, (_, element) => {

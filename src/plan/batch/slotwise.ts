@@ -3,8 +3,14 @@
  * intermediate elements never leave the second-level cache, and a wide layer is never held as a whole.
  */
 
+import {
+  limbOffset,
+  MAX_DOT_PRODUCT_TERMS,
+  type Polynomial,
+  type Ring,
+  weightedScratchWords,
+} from "../../math/index.ts";
 import type { Ciphertext, RlweContext } from "../../rlwe/index.ts";
-import { MAX_DOT_PRODUCT_TERMS, limbOffset, type Polynomial, type Ring, weightedScratchWords } from "../../math/index.ts";
 import type { LinearSums } from "./linear-sums.ts";
 
 export interface SlotwiseTile {

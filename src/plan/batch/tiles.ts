@@ -75,7 +75,11 @@ export function tilesOf(span: BatchSpan): BatchTile[] {
     else bySupport.set(key, [output]);
   }
   return [...bySupport.values()].flatMap((outputs) => {
-    const widest = Math.max(...traceBack(span, outputs).slice(1).map(({ length }) => length));
+    const widest = Math.max(
+      ...traceBack(span, outputs)
+        .slice(1)
+        .map(({ length }) => length),
+    );
     const parts = Math.max(Math.ceil(widest / MAX_TILE_ELEMENTS), Math.ceil(outputs.length / MAX_TILE_OUTPUTS));
     const size = Math.ceil(outputs.length / parts);
     return Array.from({ length: Math.ceil(outputs.length / size) }, (_, i) =>

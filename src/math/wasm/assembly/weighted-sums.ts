@@ -68,13 +68,7 @@ function reduceRow(out: usize, sums: usize, bytes: usize, addition: u32, accumul
  * @param outputs Addresses of the rows' limbs, then the residue to add to each row, then the constants.
  * @param scratch Room for a block of each column, and for eight more.
  */
-export function weightedSums(
-  program: usize,
-  inputs: usize,
-  outputs: usize,
-  scratch: usize,
-  count: i32,
-): void {
+export function weightedSums(program: usize, inputs: usize, outputs: usize, scratch: usize, count: i32): void {
   const columns = <usize>load<u32>(program);
   const rows = <usize>load<u32>(program, 4);
   const groups = load<i32>(program, 8);
@@ -92,7 +86,7 @@ export function weightedSums(
       const members = <usize>load<u32>(group, 4);
       const flags = load<i32>(group, 8);
       const first = group + GROUP_BYTES;
-      const end = first + (<usize>load<u32>(group)) * PAIR_BYTES;
+      const end = first + <usize>load<u32>(group) * PAIR_BYTES;
       for (let i: usize = 0; i < bytes; i += 16) {
         const at = scratch + i;
         let a0 = i32x4.splat(0);
