@@ -80,9 +80,11 @@ export function chooseChain(
     const least = options.reduce((sum, [first]) => sum + first.seconds, 0);
     // Chains come by the least that they could cost.
     if (best && least >= best.seconds) break;
+    const limit = best?.seconds ?? Number.POSITIVE_INFINITY;
     const chosen = options.map((candidates, i) => {
       throwIfAborted(signal);
-      return firstSufficient(stretches[i], candidates, request, failures[i]);
+      const faster = candidates.filter(({ seconds }) => seconds < limit);
+      return firstSufficient(stretches[i], faster, request, failures[i]);
     });
     if (!chosen.every((each) => each !== undefined)) continue;
     const seconds = chosen.reduce((sum, each) => sum + each.seconds, 0);
@@ -110,7 +112,9 @@ function chains(
         const bits = primeBits(ringDegree, length + alpha, security);
         if (bits === undefined) break;
         const parameters = { ...nominalParameters(ringDegree, length, alpha, bits), digitPrimes };
-        const options = stretches.map((stretch, i) => candidatesFor(stretch, works[i], parameters, bits));
+        // A single stretch uses all of its chain; of several, those that are not so deep come in further down.
+        const shortest = stretches.length === 1 ? length : 1;
+        const options = stretches.map((stretch, i) => candidatesFor(stretch, works[i], parameters, bits, shortest));
         if (options.some((candidates) => candidates.length === 0)) continue;
         found.push({ options, least: options.reduce((sum, [first]) => sum + first.seconds, 0) });
       }
@@ -124,8 +128,10 @@ function candidatesFor(
   work: readonly SpanWork[],
   parameters: RlweParameters,
   bits: number,
+  shortest: number,
 ): Candidate[] {
   return dropChoices(draft, parameters.dataPrimes.length)
+    .filter(({ inputLevel }) => inputLevel + 1 >= shortest)
     .map(({ drops, inputLevel }) => {
       const plan = outlineBatch(draft, plainNumbers(draft, drops));
       const schedule = scheduleBatch(plan, parameters, { level: inputLevel, scale: 1 });
@@ -180,13 +186,19 @@ function firstSufficient(
 ): Chosen | undefined {
   for (const candidate of candidates) {
     if (failures.known(candidate)) continue;
-    const { parameters, inputLevel, drops } = candidate;
-    const numbers = chooseNumbers(stretch, parameters, inputLevel, drops, request.weightBits);
-    if (numbers && isSufficient(stretch, numbers, request)) return { ...candidate, numbers };
-    failures.add(
-      candidate,
-      numbers ? totalError(numbers) / stretch.statistics.typicalOutput : Number.POSITIVE_INFINITY,
-    );
+    // Digits no larger than P add no noise that counts: what fails with them fails with any.
+    const { specialPrimes } = candidate.parameters;
+    const quiet = { ...candidate, parameters: { ...candidate.parameters, digitPrimes: specialPrimes.length } };
+    for (const attempt of excessOf(candidate.parameters) > 0 ? [quiet, candidate] : [candidate]) {
+      const { parameters, inputLevel, drops } = attempt;
+      const numbers = chooseNumbers(stretch, parameters, inputLevel, drops, request.weightBits);
+      if (!numbers || !isSufficient(stretch, numbers, request)) {
+        const error = numbers ? totalError(numbers) / stretch.statistics.typicalOutput : Number.POSITIVE_INFINITY;
+        failures.add(attempt, error);
+        break;
+      }
+      if (attempt === candidate) return { ...candidate, numbers };
+    }
   }
   return undefined;
 }

@@ -35,8 +35,8 @@ export interface ChosenNumbers {
   readonly weightError: number;
 }
 
-const MESSAGE_BITS = { least: 10, most: 44, step: 0.5, starts: [14, 18, 22, 26, 30] };
-const WEIGHT_BITS = { least: MIN_WEIGHT_BITS, most: MAX_WEIGHT_BITS, step: 0.25, starts: [6, 8, 10, 12, 14] };
+const MESSAGE_BITS = { least: 10, most: 44, step: 0.5, starts: [16, 22, 28] };
+const WEIGHT_BITS = { least: MIN_WEIGHT_BITS, most: MAX_WEIGHT_BITS, step: 0.25, starts: [6, 10, 14] };
 const MOVES = [-3, -1, 1, 3];
 
 export function totalError({ noise, weightError }: ChosenNumbers): number {
