@@ -12,8 +12,8 @@ import type { Modulus } from "../modular.ts";
 
 /** Weights are below this in size: signed 16-bit numbers, symmetric. */
 export const MAX_WEIGHT: number = 2 ** 15 - 1;
-/** Sizes of the weights of one uninterrupted sum, added up: 2^14 times as much fits a signed 32-bit word. */
-export const MAX_WEIGHT_SUM: number = 2 ** 17 - 1;
+/** Sizes of the weights of one uninterrupted sum, added up: 2^14 times as much, and a digit, fit a signed 32-bit word. */
+export const MAX_WEIGHT_SUM: number = 2 ** 17 - 4;
 /** Columns, and rows, of one program. */
 export const MAX_WEIGHTED_COLUMNS = 512;
 export const MAX_WEIGHTED_ROWS = 128;
@@ -36,8 +36,10 @@ const ACCUMULATE = 1;
 const FIRST_PART = 2;
 /** Byte offsets in the scratch of two columns, and for each row their weights in the halves of a word. */
 const PAIR_WORDS = 6;
+/** The base of the digits. */
+export const DIGIT: number = 2 ** 15;
 /** What the two digits of a residue are less than its own, together. */
-export const DIGIT_OFFSET: number = 2 ** 14 * (2 ** 15 + 1);
+export const DIGIT_OFFSET: number = (DIGIT / 2) * (DIGIT + 1);
 
 /** One row: columns, all different, and a weight for each. */
 export interface WeightedRow {
@@ -165,6 +167,7 @@ function writeGroup(words: Int32Array, offset: number, group: Group): void {
     const at = offset + GROUP_WORDS + k * PAIR_WORDS;
     words[at] = bytes(columns[2 * k] ?? columns[0]);
     words[at + 1] = bytes(columns[2 * k + 1] ?? columns[0]);
+    // A group of fewer rows has zeros for the others.
     for (const [i, own] of weights.entries()) {
       words[at + 2 + i] = ((own[2 * k] ?? 0) & 0xffff) | ((own[2 * k + 1] ?? 0) << 16);
     }

@@ -2,7 +2,7 @@
 
 import type { Heap, HeapStorage } from "../heap.ts";
 import { type BasisConversion, type Kernels, MAX_DOT_PRODUCT_TERMS } from "../kernels/kernels.ts";
-import { DIGIT_OFFSET, type WeightedSums } from "../kernels/weighted-sums.ts";
+import { DIGIT, DIGIT_OFFSET, type WeightedSums } from "../kernels/weighted-sums.ts";
 import { MAX_PRIME_BITS, type Modulus, multiplyMod, reduceInteger } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
 import type { WasmExports } from "./module.ts";
@@ -192,19 +192,24 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     modulus: Modulus,
   ): void {
     const { value: p } = modulus;
-    const inputs = takeArguments(ins.length + 2 * outs.length + 3);
+    const inputs = takeArguments(ins.length + 3 * outs.length + 5);
     const outputs = inputs + ins.length;
+    const additions = outputs + outs.length;
     const { words } = heap;
     for (let k = 0; k < ins.length; k++) words[inputs + k] = ins[k] * WORD_BYTES;
     for (let r = 0; r < outs.length; r++) {
       words[outputs + r] = outs[r] * WORD_BYTES;
       const offset = multiplyMod(reduceInteger(sums[r], modulus), DIGIT_OFFSET % p, modulus);
-      words[outputs + outs.length + r] = (offset + biases[r]) % p;
+      const addition = (offset + biases[r]) % p;
+      words[additions + 2 * r] = addition % DIGIT;
+      words[additions + 2 * r + 1] = Math.floor(addition / DIGIT);
     }
-    const constants = new DataView(memory.buffer, (outputs + 2 * outs.length) * WORD_BYTES);
+    const zeros = additions + 2 * outs.length;
+    words.fill(0, zeros, zeros + 2);
+    const constants = new DataView(memory.buffer, (zeros + 2) * WORD_BYTES);
     constants.setUint32(0, p, true);
     constants.setFloat32(4, 1 / p, true);
-    constants.setFloat32(8, 2 ** 15 / p, true);
+    constants.setFloat32(8, DIGIT / p, true);
     const [program, first, second] = [block.offset, inputs, outputs].map((at) => at * WORD_BYTES);
     wasm.weightedSums(program, first, second, scratch * WORD_BYTES, count);
   }

@@ -1,5 +1,6 @@
 /** A network as stages before its numbers are chosen: real weights, neighbouring affine maps fused where that saves products. */
 
+import { MAX_DOT_PRODUCT_TERMS } from "../../math/index.ts";
 import { type AffineMap, composeAffine, identityAffine, nonzeros } from "../affine-map.ts";
 import type { LayerAlgebra } from "../layer.ts";
 import type { Shape } from "../tensor.ts";
@@ -24,7 +25,10 @@ export interface DraftMap {
 
 export type DraftStage = DraftMap | { readonly kind: "square"; readonly layers: LayerRange };
 
-/** What happens between two tensors that are kept: at most one map, then a square, then a pool of what was squared. */
+/**
+ * What happens between two tensors that are kept: at most one map, then a square, then a pool of what was squared, of at most
+ * {@link MAX_DOT_PRODUCT_TERMS} elements.
+ */
 export interface DraftSpan {
   readonly map: DraftMap | undefined;
   readonly square: LayerRange | undefined;
@@ -114,5 +118,7 @@ function spansOf(stages: readonly DraftStage[]): DraftSpan[] {
 }
 
 function isCheapPool({ map, equal }: DraftMap): boolean {
-  return equal !== undefined && nonzeros(map) <= LARGEST_OVERLAP * new Set(map.column).size;
+  const widest = map.bias.reduce((most, _, row) => Math.max(most, map.rowStart[row + 1] - map.rowStart[row]), 0);
+  const overlap = nonzeros(map) / new Set(map.column).size;
+  return equal !== undefined && overlap <= LARGEST_OVERLAP && widest <= MAX_DOT_PRODUCT_TERMS;
 }

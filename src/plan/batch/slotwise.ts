@@ -3,13 +3,7 @@
  * intermediate elements never leave the second-level cache, and a wide layer is never held as a whole.
  */
 
-import {
-  limbOffset,
-  MAX_DOT_PRODUCT_TERMS,
-  type Polynomial,
-  type Ring,
-  weightedScratchWords,
-} from "../../math/index.ts";
+import { limbOffset, type Polynomial, type Ring, weightedScratchWords } from "../../math/index.ts";
 import type { Ciphertext, RlweContext } from "../../rlwe/index.ts";
 import type { LinearSums } from "./linear-sums.ts";
 
@@ -53,7 +47,7 @@ export function evaluateSlots(
   const tasks = (level + 1) * stretches;
   const kept = linear && squares ? linear.rows * components * stretch : 0;
   const scratchWords = Math.max(0, ...(linear?.parts ?? []).map(({ sums }) => weightedScratchWords(sums)));
-  const words = kept + Math.max(scratchWords, stretch);
+  const words = kept + scratchWords;
   // On one thread all tasks share their room, which then stays in the cache.
   const rooms = engine.threads === 1 ? 1 : tasks;
   const room = heap.allocate(rooms * words);
@@ -72,7 +66,7 @@ export function evaluateSlots(
       return outs;
     });
     for (const [i, terms] of squares?.entries() ?? []) {
-      squareInto(ring, results[i].map(at), elements, terms, own + kept, stretch, k);
+      squareInto(ring, results[i].map(at), elements, terms, stretch, k);
     }
   });
   room.free();
@@ -105,35 +99,18 @@ function sumInto(
 
 /** (sum of a^2, 2 * sum of a b, sum of b^2) for the components a and b of some elements. */
 function squareInto(
-  ring: Ring,
+  { kernels, moduli }: Ring,
   [out0, out1, out2]: readonly number[],
   [firsts, seconds]: readonly (readonly number[])[],
   terms: readonly number[],
-  scratch: number,
   count: number,
   k: number,
 ): void {
   const a = terms.map((element) => firsts[element]);
   const b = terms.map((element) => seconds[element]);
-  dotInto(ring, out0, a, a, scratch, count, k);
-  dotInto(ring, out1, a, b, scratch, count, k);
-  ring.kernels.add(out1, out1, out1, count, ring.moduli[k]);
-  dotInto(ring, out2, b, b, scratch, count, k);
-}
-
-function dotInto(
-  { kernels, moduli }: Ring,
-  out: number,
-  lefts: readonly number[],
-  rights: readonly number[],
-  scratch: number,
-  count: number,
-  k: number,
-): void {
-  for (let first = 0; first < lefts.length; first += MAX_DOT_PRODUCT_TERMS) {
-    const end = first + MAX_DOT_PRODUCT_TERMS;
-    const target = first === 0 ? out : scratch;
-    kernels.dotProduct(target, lefts.slice(first, end), rights.slice(first, end), count, moduli[k]);
-    if (first > 0) kernels.add(out, out, scratch, count, moduli[k]);
-  }
+  const modulus = moduli[k];
+  kernels.dotProduct(out0, a, a, count, modulus);
+  kernels.dotProduct(out1, a, b, count, modulus);
+  kernels.add(out1, out1, out1, count, modulus);
+  kernels.dotProduct(out2, b, b, count, modulus);
 }

@@ -35,7 +35,9 @@ export interface TileStep {
 
 /** Elements that a tile may hold between two stages, and outputs. */
 const MAX_TILE_ELEMENTS = 96;
-const MAX_TILE_OUTPUTS = 12;
+const MAX_TILE_OUTPUTS = 16;
+/** Groups are merged when they have no more inputs together than this part of what they have by themselves. */
+const LARGEST_UNION = 0.8;
 
 /** Spans end where a map follows something else, so each has at most one map, which comes first, a square, and a pool of it. */
 export function spansOf({ inputShape, stages }: BatchPlan): BatchSpan[] {
@@ -65,27 +67,56 @@ function continues(own: readonly BatchStage[], { op }: BatchStage): boolean {
   return true;
 }
 
-/** Groups a span's outputs into tiles. */
+/**
+ * Groups a span's outputs into tiles: outputs with the same inputs first, then neighbours whose inputs overlap, so that an input is prepared
+ * for as many sums as possible.
+ */
 export function tilesOf(span: BatchSpan): BatchTile[] {
-  const bySupport = new Map<string, number[]>();
+  const bySupport = new Map<string, Group & { readonly outputs: number[] }>();
   for (let output = 0; output < span.outputs; output++) {
-    const key = traceBack(span, [output])[0].join(",");
+    const [inputs] = traceBack(span, [output]);
+    const key = inputs.join(",");
     const alike = bySupport.get(key);
-    if (alike) alike.push(output);
-    else bySupport.set(key, [output]);
+    if (alike) alike.outputs.push(output);
+    else bySupport.set(key, { inputs, outputs: [output] });
   }
-  return [...bySupport.values()].flatMap((outputs) => {
-    const widest = Math.max(
-      ...traceBack(span, outputs)
-        .slice(1)
-        .map(({ length }) => length),
-    );
-    const parts = Math.max(Math.ceil(widest / MAX_TILE_ELEMENTS), Math.ceil(outputs.length / MAX_TILE_OUTPUTS));
+  const tiles: BatchTile[] = [];
+  let pending: Group | undefined;
+  const emit = (outputs: readonly number[]): void => {
+    const parts = Math.ceil(1 / share(span, outputs));
     const size = Math.ceil(outputs.length / parts);
-    return Array.from({ length: Math.ceil(outputs.length / size) }, (_, i) =>
-      tileOf(span, outputs.slice(i * size, (i + 1) * size)),
-    );
-  });
+    for (let i = 0; i < outputs.length; i += size) tiles.push(tileOf(span, outputs.slice(i, i + size)));
+  };
+  for (const group of bySupport.values()) {
+    const merged = pending && merge(pending, group);
+    if (merged && share(span, merged.outputs) >= 1) {
+      pending = merged;
+      continue;
+    }
+    if (pending) emit(pending.outputs);
+    pending = group;
+  }
+  if (pending) emit(pending.outputs);
+  return tiles;
+}
+
+interface Group {
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+/** Both groups as one, where they share enough inputs. */
+function merge(left: Group, right: Group): Group | undefined {
+  const inputs = [...new Set([...left.inputs, ...right.inputs])];
+  if (inputs.length > LARGEST_UNION * (left.inputs.length + right.inputs.length)) return undefined;
+  return { inputs, outputs: [...left.outputs, ...right.outputs].sort((a, b) => a - b) };
+}
+
+/** How many times these outputs fit into a tile: below 1 they have to be cut. */
+function share(span: BatchSpan, outputs: readonly number[]): number {
+  const [, ...elements] = traceBack(span, outputs);
+  const widest = Math.max(...elements.map(({ length }) => length));
+  return Math.min(MAX_TILE_ELEMENTS / widest, MAX_TILE_OUTPUTS / outputs.length);
 }
 
 /** The elements needed before each stage and behind the last one, ascending, for some outputs. */

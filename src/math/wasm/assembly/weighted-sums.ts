@@ -10,7 +10,7 @@ const GROUP_BYTES: usize = 28;
 const ACCUMULATE: i32 = 1;
 const FIRST_PART: i32 = 2;
 const PAIR_BYTES: usize = 24;
-/** Behind the rows' additions: p, 1 / p and 2^15 / p in single precision. Read where they are used: sums fill the registers. */
+/** Constants: p, 1 / p and 2^15 / p in single precision. Read where they are used: sums fill the registers. */
 const PRIME: usize = 0;
 const INVERSE: usize = 4;
 const HIGH_INVERSE: usize = 8;
@@ -31,18 +31,17 @@ function split(from: usize, to: usize, bytes: usize): void {
 }
 
 /**
- * Residues in [0, p) of one row: low + 2^15 high + addition, plus what the row holds when that is wanted, for p above 2^25 and sums of digits as the accumulators hold them. The quotient
- * in single precision is off by less than one.
+ * Residues in [0, p) of one row: low + 2^15 high, plus what the row holds where that is wanted, for p above 2^25 and sums of digits as the
+ * accumulators hold them. The quotient in single precision is off by less than one.
  *
  * @param sums Sums of both digits by turns.
  */
-function reduceRow(out: usize, sums: usize, bytes: usize, addition: u32, accumulate: i32, constants: usize): void {
+function reduceRow(out: usize, sums: usize, bytes: usize, accumulate: i32, constants: usize): void {
   const p = v128.load32_splat(constants + PRIME);
   const inverse = v128.load32_splat(constants + INVERSE);
   const highInverse = v128.load32_splat(constants + HIGH_INVERSE);
   const magic = f32x4.splat(MAGIC);
   const magicBits = i32x4.splat(MAGIC_BITS);
-  const constant = i32x4.splat(addition);
   for (let i: usize = 0; i < bytes; i += 16) {
     const first = v128.load(sums + 2 * i);
     const second = v128.load(sums + 2 * i, 16);
@@ -56,8 +55,7 @@ function reduceRow(out: usize, sums: usize, bytes: usize, addition: u32, accumul
     const sum = v128.add<i32>(v128.shl<i32>(high, 15), low);
     const remainder = v128.sub<i32>(sum, v128.mul<i32>(quotient, p));
     // In (-p, p): a negative one is a large unsigned number.
-    const residue = v128.min<u32>(remainder, v128.add<i32>(remainder, p));
-    const value = reduceOnce(v128.add<i32>(residue, constant), p);
+    const value = v128.min<u32>(remainder, v128.add<i32>(remainder, p));
     v128.store(out + i, accumulate ? reduceOnce(v128.add<i32>(v128.load(out + i), value), p) : value);
   }
 }
@@ -65,7 +63,7 @@ function reduceRow(out: usize, sums: usize, bytes: usize, addition: u32, accumul
 /**
  * @param program Address of the program: what is summed with which weights.
  * @param inputs Addresses of the columns' limbs.
- * @param outputs Addresses of the rows' limbs, then the residue to add to each row, then the constants.
+ * @param outputs Addresses of the rows' limbs, then the two digits of what is added to each row, then two zeros and the constants.
  * @param scratch Room for a block of each column, and for eight more.
  */
 export function weightedSums(program: usize, inputs: usize, outputs: usize, scratch: usize, count: i32): void {
@@ -73,7 +71,8 @@ export function weightedSums(program: usize, inputs: usize, outputs: usize, scra
   const rows = <usize>load<u32>(program, 4);
   const groups = load<i32>(program, 8);
   const additions = outputs + (rows << 2);
-  const constants = additions + (rows << 2);
+  const zeros = additions + (rows << 3);
+  const constants = zeros + 8;
   const sums = scratch + columns * BLOCK_BYTES;
   const total = (<usize>count) << 2;
   for (let start: usize = 0; start < total; start += BLOCK_BYTES) {
@@ -85,18 +84,22 @@ export function weightedSums(program: usize, inputs: usize, outputs: usize, scra
     for (let g = 0; g < groups; g++) {
       const members = <usize>load<u32>(group, 4);
       const flags = load<i32>(group, 8);
+      const start0 = flags & FIRST_PART ? additions + ((<usize>load<u32>(group, 12)) << 3) : zeros;
+      const start1 = flags & FIRST_PART ? additions + ((<usize>load<u32>(group, 16)) << 3) : zeros;
+      const start2 = flags & FIRST_PART ? additions + ((<usize>load<u32>(group, 20)) << 3) : zeros;
+      const start3 = flags & FIRST_PART ? additions + ((<usize>load<u32>(group, 24)) << 3) : zeros;
       const first = group + GROUP_BYTES;
       const end = first + <usize>load<u32>(group) * PAIR_BYTES;
       for (let i: usize = 0; i < bytes; i += 16) {
         const at = scratch + i;
-        let a0 = i32x4.splat(0);
-        let a1 = i32x4.splat(0);
-        let a2 = i32x4.splat(0);
-        let a3 = i32x4.splat(0);
-        let b0 = i32x4.splat(0);
-        let b1 = i32x4.splat(0);
-        let b2 = i32x4.splat(0);
-        let b3 = i32x4.splat(0);
+        let a0 = v128.load64_splat(start0);
+        let a1 = v128.load64_splat(start1);
+        let a2 = v128.load64_splat(start2);
+        let a3 = v128.load64_splat(start3);
+        let b0 = a0;
+        let b1 = a1;
+        let b2 = a2;
+        let b3 = a3;
         for (let pair = first; pair < end; pair += 2 * PAIR_BYTES) {
           const x = v128.load(at + <usize>load<u32>(pair));
           const y = v128.load(at + <usize>load<u32>(pair, 4));
@@ -143,8 +146,7 @@ export function weightedSums(program: usize, inputs: usize, outputs: usize, scra
       for (let row: usize = 0; row < members; row++) {
         const index = (<usize>load<u32>(group + (row << 2), 12)) << 2;
         const out = <usize>load<u32>(outputs + index) + start;
-        const addition = flags & FIRST_PART ? load<u32>(additions + index) : 0;
-        reduceRow(out, sums + row * 2 * BLOCK_BYTES, bytes, addition, flags & ACCUMULATE, constants);
+        reduceRow(out, sums + row * 2 * BLOCK_BYTES, bytes, flags & ACCUMULATE, constants);
       }
       group = end;
     }
