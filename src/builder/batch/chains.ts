@@ -191,7 +191,10 @@ function firstSufficient(
     const quiet = { ...candidate, parameters: { ...candidate.parameters, digitPrimes: specialPrimes.length } };
     for (const attempt of excessOf(candidate.parameters) > 0 ? [quiet, candidate] : [candidate]) {
       const { parameters, inputLevel, drops } = attempt;
-      const numbers = chooseNumbers(stretch, parameters, inputLevel, drops, request.weightBits);
+      const choose = (uncut: boolean): ChosenNumbers | undefined =>
+        chooseNumbers(stretch, parameters, inputLevel, drops, request.weightBits, uncut);
+      const uncut = choose(true);
+      const numbers = uncut && isSufficient(stretch, uncut, request) ? uncut : choose(false);
       if (!numbers || !isSufficient(stretch, numbers, request)) {
         const error = numbers ? totalError(numbers) / stretch.statistics.typicalOutput : Number.POSITIVE_INFINITY;
         failures.add(attempt, error);

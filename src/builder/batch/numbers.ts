@@ -14,6 +14,7 @@ import {
   MIN_WEIGHT_BITS,
   outlineBatch,
   scheduleBatch,
+  uncutWeightBits,
 } from "../../plan/index.ts";
 import type { RlweParameters } from "../../rlwe/index.ts";
 import { RANGE_MARGIN } from "../planner/parameters.ts";
@@ -54,6 +55,7 @@ interface Coordinate {
  * @param parameters Only sizes matter: primes may be powers of two.
  * @param drops By span.
  * @param weightBits Fixes the bits of all weights.
+ * @param uncut Before squares, weights are no longer than uninterrupted sums take ({@link uncutWeightBits}).
  * @returns The numbers of least error, or undefined where nothing fits.
  */
 export function chooseNumbers(
@@ -62,12 +64,19 @@ export function chooseNumbers(
   inputLevel: number,
   drops: readonly number[],
   weightBits?: number,
+  uncut = false,
 ): ChosenNumbers | undefined {
   const { spans } = stretch.draft;
   const affine = spans.flatMap(({ map }, i) => (map && map.equal === undefined ? [i] : []));
   const free = weightBits === undefined ? affine : [];
   // A point: bits of the message scale, then of each map's weights.
-  const coordinates: Coordinate[] = [MESSAGE_BITS, ...free.map(() => WEIGHT_BITS)];
+  const weightsOf = (i: number): Coordinate => {
+    const { map, square } = spans[i];
+    // Where nothing is squared behind it, a map has few rows and its weights matter most.
+    const most = uncut && map && square ? uncutWeightBits(map) : MAX_WEIGHT_BITS;
+    return { ...WEIGHT_BITS, most };
+  };
+  const coordinates: Coordinate[] = [MESSAGE_BITS, ...free.map(weightsOf)];
   let best: { point: readonly number[]; numbers: ChosenNumbers } | undefined;
   const consider = (point: readonly number[]): boolean => {
     if (!point.every((value, i) => value >= coordinates[i].least && value <= coordinates[i].most)) return false;
@@ -78,7 +87,9 @@ export function chooseNumbers(
     return true;
   };
   for (const message of MESSAGE_BITS.starts) {
-    for (const weight of WEIGHT_BITS.starts) consider([message, ...free.map(() => weight)]);
+    for (const weight of [...WEIGHT_BITS.starts, MAX_WEIGHT_BITS]) {
+      consider([message, ...coordinates.slice(1).map(({ most }) => Math.min(weight, most))]);
+    }
   }
   while (best && climb(best.point, coordinates, consider));
   return best?.numbers;

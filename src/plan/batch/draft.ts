@@ -19,8 +19,9 @@ export interface DraftMap {
   readonly map: AffineMap;
   /** The weight that all entries have, a positive number, or undefined. */
   readonly equal: number | undefined;
-  /** Largest absolute weight. */
+  /** Largest absolute weight, and the largest sum of a row's absolute weights. */
   readonly largest: number;
+  readonly largestSum: number;
 }
 
 export type DraftStage = DraftMap | { readonly kind: "square"; readonly layers: LayerRange };
@@ -69,7 +70,13 @@ function draftMap(layers: LayerRange, map: AffineMap): DraftMap {
   // A row without entries is the constant 0, which no sum of ciphertexts gives.
   const full = map.rowStart.every((start, row) => row === 0 || start > map.rowStart[row - 1]);
   const largest = map.weight.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0);
-  return { kind: "map", layers, map, equal: pool && full ? first : undefined, largest };
+  let largestSum = 0;
+  for (let row = 0; row < map.bias.length; row++) {
+    let sum = 0;
+    for (let k = map.rowStart[row]; k < map.rowStart[row + 1]; k++) sum += Math.abs(map.weight[k]);
+    largestSum = Math.max(largestSum, sum);
+  }
+  return { kind: "map", layers, map, equal: pool && full ? first : undefined, largest, largestSum };
 }
 
 function isReshape({ rowStart, column, weight, bias }: AffineMap): boolean {

@@ -1,11 +1,14 @@
 /** From a draft to a plan: weights become integers, pools become sums, and divisions stand where primes are to be dropped. */
 
+import { MAX_WEIGHT_SUM } from "../../math/index.ts";
 import type { BatchDraft, DraftMap } from "./draft.ts";
 import type { AffineStage, BatchPlan, BatchStage, SumStage } from "./plan.ts";
 
 /** Bits of a weight with its sign: signed words of 16 bits, symmetric. */
 export const MAX_WEIGHT_BITS = 16;
 export const MIN_WEIGHT_BITS = 4;
+/** Rounding may make a row's sum a little larger than its real weights. */
+const UNCUT = 0.995;
 
 export interface BatchNumbers {
   /** By span: bits of the weights with their sign, not necessarily whole; unused where a span has no map, or a pool. */
@@ -16,6 +19,13 @@ export interface BatchNumbers {
 
 /** By span: mean value of each element that enters it. */
 export type MeanInputs = readonly Float64Array[];
+
+/** The most bits of a map's weights with which every row is one uninterrupted sum: with more, rows are cut, and cost more. */
+export function uncutWeightBits({ largest, largestSum }: DraftMap): number {
+  if (largestSum === 0) return MAX_WEIGHT_BITS;
+  const bits = 1 + Math.log2((UNCUT * MAX_WEIGHT_SUM * largest) / largestSum);
+  return Math.max(MIN_WEIGHT_BITS, Math.min(MAX_WEIGHT_BITS, bits));
+}
 
 /** Makes the plan: everything is decided. */
 export function quantizeBatch(draft: BatchDraft, numbers: BatchNumbers, means: MeanInputs): BatchPlan {
