@@ -1,7 +1,7 @@
 /** Every kernel, with what plain big integers say that it must yield. */
 
 import { automorphismPermutation, reverseBits } from "crcnn/math";
-import { mod, power } from "crcnn/math/bigint-ntt";
+import { mod, modCentred, power } from "crcnn/math/bigint-ntt";
 import { RING_DEGREE, type Stage } from "./stage.ts";
 
 export interface KernelCase {
@@ -44,15 +44,10 @@ function requireTransform({ ring }: Stage, coefficients: bigint[], values: bigin
   }
 }
 
-/** The centred integer with residues y_j * (Q / q_j) modulo the primes 1 … count. */
+/** The integer with these mixed-radix digits modulo the primes 1 … count, centred. */
 function centred({ ring }: Stage, inputs: (index: number) => bigint[], count: number, i: number): bigint {
   const primes = ring.moduli.slice(1, count + 1).map(({ value }) => BigInt(value));
-  const product = primes.reduce((all, prime) => all * prime, 1n);
-  const value = mod(
-    primes.reduce((sum, prime, j) => sum + inputs(j)[i]! * (product / prime), 0n),
-    product,
-  );
-  return 2n * value >= product ? value - product : value;
+  return primes.reduceRight((rest, prime, j) => rest * prime + modCentred(inputs(j)[i]!, prime), 0n);
 }
 
 const list = (length: number, at: (index: number) => number): number[] => Array.from({ length }, (_, i) => at(i));
@@ -127,15 +122,33 @@ export const KERNEL_CASES: readonly KernelCase[] = [
       list(DOT_PRODUCT_TERMS, (k) => k).reduce((sum, k) => sum + inputs(k)[i]! * inputs(DOT_PRODUCT_TERMS + k)[i]!, 0n),
     ),
   },
+  {
+    name: `kernel/dot-product-pair-${DOT_PRODUCT_TERMS}`,
+    limbs: 3 * DOT_PRODUCT_TERMS + 2,
+    run: ({ kernels, input, output, ring }) =>
+      kernels.dotProductPair(
+        [output, input(3 * DOT_PRODUCT_TERMS)],
+        [list(DOT_PRODUCT_TERMS, (k) => input(k)), list(DOT_PRODUCT_TERMS, (k) => input(DOT_PRODUCT_TERMS + k))],
+        list(DOT_PRODUCT_TERMS, (k) => input(2 * DOT_PRODUCT_TERMS + k)),
+        RING_DEGREE,
+        ring.moduli[0]!,
+      ),
+    check: everywhere((_, inputs, i) =>
+      list(DOT_PRODUCT_TERMS, (k) => k).reduce(
+        (sum, k) => sum + inputs(k)[i]! * inputs(2 * DOT_PRODUCT_TERMS + k)[i]!,
+        0n,
+      ),
+    ),
+  },
   ...[1, 2].map((count) => ({
-    name: `kernel/convert-basis-${count}`,
+    name: `kernel/lift-digits-${count}`,
     limbs: count + 1,
     run: ({ kernels, input, output, ring }: Stage) =>
-      kernels.convertBasis(
+      kernels.liftDigits(
         output,
         list(count, (j) => input(j)),
         RING_DEGREE,
-        ring.conversion(
+        ring.lift(
           list(count, (j) => j + 1),
           0,
         ),

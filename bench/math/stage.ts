@@ -5,7 +5,7 @@ import { sequence } from "../random.ts";
 
 export const RING_DEGREE = 8192;
 /** Limbs of random residues; results go into one more. */
-const INPUTS = 16;
+const INPUTS = 19;
 
 export interface Stage {
   readonly ring: Ring;

@@ -39,6 +39,11 @@ export interface CompileOptions {
    * default; where they are given, the error of the rounding is accepted.
    */
   readonly weightBits?: number | undefined;
+  /**
+   * Most ciphertexts that the client sends for one input. Where there are more than the input's layout needs (one for most images), they are
+   * rotated copies, which spare the server key switches and the client their keys: bytes against rotations. By default none are sent.
+   */
+  readonly inputCiphertexts?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -57,6 +62,7 @@ export interface ResolvedOptions {
   readonly rencryptPositions: readonly number[];
   readonly objective: Objective;
   readonly weightBits: number | undefined;
+  readonly inputCiphertexts: number;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -80,11 +86,26 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
     throw new TypeError(`rencryptPositions must be a list of layer numbers, as [3], got ${rencryptPositions}`);
   }
   checkObjective(objective, weightBits);
+  const { inputCiphertexts = 1 } = options;
+  if (!Number.isSafeInteger(inputCiphertexts) || inputCiphertexts < 1) {
+    throw new RangeError(`inputCiphertexts must be a positive integer, got ${inputCiphertexts}`);
+  }
   if (options.inputRange !== undefined) checkRange(options.inputRange);
   if (calibration !== undefined) checkCalibration(calibration, inputShape);
   const inputRange = options.inputRange ?? (calibration ? rangeOf(calibration) : ([0, 1] as const));
   const samples = calibration ?? syntheticInputs(inputShape, inputRange);
-  return { inputShape, precision, security, inputRange, samples, rencryptPositions, objective, weightBits, signal };
+  return {
+    inputShape,
+    precision,
+    security,
+    inputRange,
+    samples,
+    rencryptPositions,
+    objective,
+    weightBits,
+    inputCiphertexts,
+    signal,
+  };
 }
 
 function checkObjective(objective: string, weightBits: number | undefined): void {

@@ -10,15 +10,16 @@ import {
   type Plan,
   type PlanCost,
   type PlanManifest,
+  preRotateInputs,
   type Schedule,
   type Shape,
   sizeOf,
   slotCosts,
 } from "../plan/index.ts";
-import { maximumModulusBits, RING_DEGREES, type SecurityLevel } from "../rlwe/index.ts";
+import { maximumModulusBits, RING_DEGREES } from "../rlwe/index.ts";
 import { type CompiledBatch, compileBatch } from "./batch/compile-batch.ts";
 import type { InputRange } from "./calibration.ts";
-import { type CompileOptions, resolveOptions } from "./compile-options.ts";
+import { type CompileOptions, type ResolvedOptions, resolveOptions } from "./compile-options.ts";
 import type { NetworkStep } from "./network.ts";
 import { noParameters } from "./no-parameters.ts";
 import { type AnalysedPlan, analyse, type ChosenParameters, chooseParameters } from "./planner/parameters.ts";
@@ -42,7 +43,7 @@ export interface CompiledNetwork {
 /** The largest of a few hundred outputs' errors is hardly ever further out than this many standard deviations. */
 export const SIGMAS = 4.5;
 /** Among plans whose prediction is better than what is asked for by this factor, time decides. */
-const AMPLE = 10;
+const AMPLE = 3;
 /** Where none is that good, the most precise will do when its prediction, which is no more than that, leaves this factor. */
 const SUFFICIENT = 2;
 const CHAIN_SHAPES = [1, 2, 3].flatMap((alpha) => [2, 3].map((baseCount) => ({ alpha, baseCount })));
@@ -75,7 +76,7 @@ export function compile(model: SourceModel, options: CompileOptions): CompiledNe
   for (const ringDegree of RING_DEGREES) {
     throwIfAborted(signal);
     if (leastModulusBits(stretches) > maximumModulusBits(ringDegree, security)) continue;
-    const found = compileAt(ringDegree, stretches, precision, security, signal);
+    const found = compileAt(ringDegree, stretches, resolved);
     if (!found) continue;
     if (found.predictedError <= precision / SUFFICIENT) return withInputRange(found, inputRange);
     if (found.predictedError < (closest?.error ?? Number.POSITIVE_INFINITY))
@@ -94,9 +95,7 @@ function withInputRange(network: CompiledNetwork, range: InputRange): CompiledNe
 function compileAt(
   ringDegree: number,
   stretches: readonly ModelStretch[],
-  precision: number,
-  security: SecurityLevel,
-  signal: AbortSignal | undefined,
+  { precision, security, inputCiphertexts, signal }: ResolvedOptions,
 ): CompiledNetwork | undefined {
   const costs = slotCosts(ringDegree, 1);
   const lowered = stretches.map(({ inputShape, steps }) => {
@@ -106,7 +105,10 @@ function compileAt(
   let best: { network: CompiledNetwork; seconds: number } | undefined;
   for (const foldsBeforeRescale of [false, true]) {
     const plans = lowered.map((network, i) =>
-      analyse(emitPlan(network, { foldsBeforeRescale, rescaleLast: false }), stretches[i].calibration),
+      analyse(
+        preRotateInputs(emitPlan(network, { foldsBeforeRescale, rescaleLast: false }), inputCiphertexts),
+        stretches[i].calibration,
+      ),
     );
     for (const { alpha, baseCount } of CHAIN_SHAPES) {
       throwIfAborted(signal);

@@ -9,6 +9,7 @@ import {
   type Polynomial,
   type Ring,
   reduceInteger,
+  toMixedRadix,
   toNtt,
   zeroPolynomial,
 } from "../math/index.ts";
@@ -191,38 +192,30 @@ function requireFitting(largest: number, scale: number, moduli: readonly Modulus
 }
 
 /**
- * Every `gap`-th coefficient as a double, centred: x in [-Q/2, Q/2). Mixed-radix digits (Garner) compare and sum without big integers:
+ * Every `gap`-th coefficient as a double, centred: x in [-Q/2, Q/2). Mixed-radix digits compare and sum without big integers:
  * x = d_0 + q_0 (d_1 + q_1 (d_2 + …)). With centred digits the sum is centred, too, and a digit is at most half of what the higher
  * ones stand for, so nothing cancels.
  */
 function centredCoefficients(message: Polynomial<"coefficient">, gap: number): Float64Array {
   const { ring, basis } = message;
-  const { heap, kernels, moduli } = ring;
+  const { heap, moduli } = ring;
   const count = ring.degree / gap;
   const scratch = heap.allocate((basis.length + 1) * count);
-  const digit = (k: number): number => scratch.offset + k * count;
-  const lifted = digit(basis.length);
-  for (const [k, index] of basis.entries()) {
-    // Read afresh: kernels may make the heap grow when they first meet a prime.
+  const digits = basis.map((_, k) => scratch.offset + k * count);
+  for (const [k, digit] of digits.entries()) {
     const { words } = heap;
     const limb = limbOffset(message, k);
-    const start = digit(k);
-    for (let i = 0; i < count; i++) words[start + i] = words[limb + i * gap];
-    // x becomes (x - d_j) / q_j for each lower digit in turn.
-    for (let j = 0; j < k; j++) {
-      const conversion = ring.conversion([basis[j]], index);
-      kernels.convertBasis(lifted, [digit(j)], count, conversion);
-      kernels.subtractMultiplyScalar(start, start, lifted, conversion.inverseProduct, count, moduli[index]);
-    }
+    if (gap === 1) words.copyWithin(digit, limb, limb + count);
+    else for (let i = 0; i < count; i++) words[digit + i] = words[limb + i * gap];
   }
+  toMixedRadix(ring, digits, basis, count, scratch.offset + basis.length * count);
   const out = new Float64Array(count);
   const { words } = heap;
-  for (let k = basis.length - 1; k >= 0; k--) {
+  for (const [k, digit] of [...digits.entries()].reverse()) {
     const { value: q } = moduli[basis[k]];
     const half = (q - 1) / 2;
-    const start = digit(k);
     for (let i = 0; i < count; i++) {
-      const residue = words[start + i];
+      const residue = words[digit + i];
       // Half of all digits are negative: a branch would be guessed wrong as often as right.
       out[i] = out[i] * q + (residue - (((half - residue) >> 31) & q));
     }

@@ -15,13 +15,14 @@ import {
 } from "../math/index.ts";
 import {
   addComponents,
-  applyGalois,
+  applyGaloisRaised,
   conjugationElement,
-  type Decomposition,
   decompose,
   type EvaluationKeys,
   freeDecomposition,
+  lowerAndFree,
   type RlweContext,
+  raise,
   subtractComponents,
   switchKey,
 } from "../rlwe/index.ts";
@@ -65,13 +66,29 @@ export function createCkksEvaluator(context: RlweContext, keys: EvaluationKeys):
   const { requireOwn, requireAligned, requirePlaintext, requireTwoComponents, requireThreeComponents } = checks;
   const { requireRoom, requirePrimeLeft, requireKey, rotation } = checks;
 
-  function image(c: CkksCiphertext, element: number, name: string, decomposed?: Decomposition): CkksCiphertext {
-    if (element === 1) return { ...c, components: c.components.map((component) => copyPolynomial(component)) };
-    const key = requireKey(keys.galois.get(element), c, name);
-    const digits = decomposed ?? decompose(context, c.components[1]);
-    const components = applyGalois(context, c.components[0], digits, element, key);
-    if (!decomposed) freeDecomposition(digits);
-    return { context, components, level: c.level, scale: c.scale };
+  /** Images under automorphisms, with one decomposition. */
+  function images(
+    c: CkksCiphertext,
+    automorphisms: readonly { readonly element: number; readonly name: string }[],
+  ): CkksCiphertext[] {
+    const { level, scale } = c;
+    const steps = automorphisms
+      .filter(({ element }) => element !== 1)
+      .map(({ element, name }) => ({ element, key: requireKey(keys.galois.get(element), c, name) }));
+    const [c0, c1] = c.components;
+    if (steps.length === 0) {
+      return automorphisms.map(() => ({ ...c, components: [copyPolynomial(c0), copyPolynomial(c1)] }));
+    }
+    const digits = decompose(context, c1);
+    const raisedC0 = raise(context, c0);
+    const products = applyGaloisRaised(context, raisedC0, digits, steps);
+    raisedC0.block.free();
+    freeDecomposition(digits);
+    const switched = products.map((product) => lowerAndFree(context, product)).values();
+    return automorphisms.map(({ element }) => {
+      const components = element === 1 ? [copyPolynomial(c0), copyPolynomial(c1)] : switched.next().value!;
+      return { context, components, level, scale };
+    });
   }
 
   return {
@@ -161,22 +178,15 @@ export function createCkksEvaluator(context: RlweContext, keys: EvaluationKeys):
     },
     rotate(c, steps) {
       requireTwoComponents("rotate", c);
-      const { element, name } = rotation(steps);
-      return image(c, element, name);
+      return images(c, [rotation(steps)])[0];
     },
     rotateHoisted(c, steps) {
       requireTwoComponents("rotateHoisted", c);
-      const rotations = steps.map(rotation);
-      const decomposed = decompose(context, c.components[1]);
-      try {
-        return rotations.map(({ element, name }) => image(c, element, name, decomposed));
-      } finally {
-        freeDecomposition(decomposed);
-      }
+      return images(c, steps.map(rotation));
     },
     conjugate(c) {
       requireTwoComponents("conjugate", c);
-      return image(c, conjugationElement(ring.degree), "conjugation");
+      return images(c, [{ element: conjugationElement(ring.degree), name: "conjugation" }])[0];
     },
   };
 }

@@ -6,7 +6,6 @@
 
 import { CrcnnError } from "../errors/index.ts";
 import {
-  addInPlace,
   addPolynomials,
   copyPolynomial,
   divideEachRoundByLast,
@@ -19,9 +18,12 @@ import {
   decompose,
   type EvaluationKeys,
   freeDecomposition,
-  multiplyByKey,
+  type GaloisStep,
+  multiplyByKeys,
   type RlweContext,
   raise,
+  type TransformSource,
+  transformRaised,
 } from "../rlwe/index.ts";
 import type { CkksCiphertext, RaisedCiphertext } from "./ciphertext.ts";
 import type { Plaintext } from "./encoder.ts";
@@ -34,6 +36,19 @@ export interface RaisedTerm {
   readonly plaintext: Plaintext;
 }
 
+/** A term of a transform: source `source`, rotated by its `step`-th steps, times a plaintext encoded as in {@link RaisedTerm}. */
+export interface RotatedTerm {
+  readonly source: number;
+  readonly step: number;
+  readonly plaintext: Plaintext;
+}
+
+/** A ciphertext, plain or raised, with the steps by which sums need it rotated; a step of 0 is allowed. */
+export interface RotatedSource {
+  readonly ciphertext: CkksCiphertext | RaisedCiphertext;
+  readonly steps: readonly number[];
+}
+
 export interface RaisedEvaluator {
   /** P times a ciphertext of two components. */
   raise(ciphertext: CkksCiphertext): RaisedCiphertext;
@@ -42,6 +57,11 @@ export interface RaisedEvaluator {
   add(left: RaisedCiphertext, right: RaisedCiphertext): RaisedCiphertext;
   /** Sum of products with plaintexts, reduced once; all products must have the same scale. */
   weightedSum(terms: readonly RaisedTerm[]): RaisedCiphertext;
+  /**
+   * Sums of rotated ciphertexts times plaintexts: {@link rotate}, then {@link weightedSum} for each sum, without the rotated ciphertexts as
+   * a whole ever being in memory.
+   */
+  transform(sources: readonly RotatedSource[], sums: readonly (readonly RotatedTerm[])[]): RaisedCiphertext[];
   /** Three components to two. Needs the relinearization key. */
   relinearize(ciphertext: CkksCiphertext): RaisedCiphertext;
   /** The division by P, with rounding. */
@@ -66,34 +86,81 @@ export function createRaisedEvaluator(
   }
 
   /** The limbs of the special primes stand behind those of the level, so a plaintext of a higher level will not do here. */
-  function requireRaisedTerm(level: number, { ciphertext, plaintext }: RaisedTerm): void {
-    requireRaised("raised.weightedSum", ciphertext);
+  function requireWeights(operation: string, level: number, ciphertextLevel: number, plaintext: Plaintext): void {
     const { polynomial } = plaintext;
     if (polynomial.ring !== ring) {
       throw new CrcnnError(
         "FOREIGN_OBJECT",
-        `raised.weightedSum: the plaintext belongs to other parameters; make it again for ${context.id}`,
+        `${operation}: the plaintext belongs to other parameters; make it again for ${context.id}`,
       );
     }
-    const whole = polynomial.basis.length === ciphertext.components[0].basis.length;
-    if (ciphertext.level === level && plaintext.level === level && whole) return;
+    const whole = polynomial.basis.length === level + 1 + alpha;
+    if (ciphertextLevel === level && plaintext.level === level && whole) return;
     const form = polynomial.basis.length > plaintext.level + 1 ? "raised" : "not raised";
     throw new CrcnnError(
       "LEVEL_MISMATCH",
-      `raised.weightedSum: a ciphertext is at level ${ciphertext.level}, its plaintext at level ${plaintext.level} and ${form}, the first ` +
+      `${operation}: a ciphertext is at level ${ciphertextLevel}, its plaintext at level ${plaintext.level} and ${form}, the first ` +
         `ciphertext at level ${level}; encode plaintexts with { level: ${level}, raised: true } and rotate ciphertexts of one level`,
     );
+  }
+
+  /** Terms that can be summed. Returns the sum's scale. */
+  function requireSum(
+    operation: string,
+    level: number,
+    terms: readonly { readonly level: number; readonly scale: number; readonly plaintext: Plaintext }[],
+  ): number {
+    if (terms.length === 0) throw new RangeError(`${operation} needs at least one term`);
+    const scale = terms[0].scale * terms[0].plaintext.scale;
+    for (const { level: own, scale: ownScale, plaintext } of terms) {
+      requireWeights(operation, level, own, plaintext);
+      requireSameScale(operation, scale, ownScale * plaintext.scale);
+    }
+    requireRoom(operation, scale, level);
+    return scale;
   }
 
   function raiseBoth({ components: [c0, c1], level, scale }: CkksCiphertext): RaisedCiphertext {
     return { raised: true, components: [raise(context, c0), raise(context, c1)], level, scale };
   }
 
-  /** P * c_0, and c_1 itself: what a rotation needs of its source. Both are new. */
-  function halvesForRotation(source: CkksCiphertext | RaisedCiphertext): [Polynomial<"ntt">, Polynomial<"ntt">] {
-    const [c0, c1] = source.components;
-    if ("raised" in source) return [copyPolynomial(c0), divideRoundByLast(c1, alpha)];
-    return [raise(context, c0), copyPolynomial(c1)];
+  function requireEither(operation: string, source: CkksCiphertext | RaisedCiphertext): void {
+    if ("raised" in source) requireRaised(operation, source);
+    else requireTwoComponents(operation, source);
+  }
+
+  /** Keys for rotations; undefined for a rotation by nothing. */
+  function galoisSteps(
+    source: CkksCiphertext | RaisedCiphertext,
+    steps: readonly number[],
+  ): (GaloisStep | undefined)[] {
+    return steps
+      .map(rotation)
+      .map(({ element, name }) =>
+        element === 1 ? undefined : { element, key: requireKey(keys.galois.get(element), source, name) },
+      );
+  }
+
+  /** Makes what a transform reads of a source, hands it over, and frees it. */
+  function withTransformSources<T>(
+    sources: readonly RotatedSource[],
+    steps: readonly (readonly (GaloisStep | undefined)[])[],
+    use: (prepared: TransformSource[]) => T,
+  ): T {
+    const free: (() => void)[] = [];
+    const prepared = sources.map(({ ciphertext }, i): TransformSource => {
+      const raised = "raised" in ciphertext ? ciphertext : raiseBoth(ciphertext);
+      if (raised !== ciphertext) free.push(() => raised.components.forEach(({ block }) => void block.free()));
+      if (steps[i].every((step) => !step)) return { raised: raised.components, decomposed: undefined, steps: steps[i] };
+      const plain = "raised" in ciphertext ? divideRoundByLast(ciphertext.components[1], alpha) : undefined;
+      const decomposed = decompose(context, plain ?? ciphertext.components[1]);
+      plain?.block.free();
+      free.push(() => freeDecomposition(decomposed));
+      return { raised: raised.components, decomposed, steps: steps[i] };
+    });
+    const result = use(prepared);
+    for (const each of free) each();
+    return result;
   }
 
   const divide = ({ components }: RaisedCiphertext, count: number): Polynomial<"ntt">[] =>
@@ -105,28 +172,38 @@ export function createRaisedEvaluator(
       return raiseBoth(c);
     },
     rotate(source, steps) {
-      if ("raised" in source) requireRaised("raised.rotate", source);
-      else requireTwoComponents("raised.rotate", source);
+      requireEither("raised.rotate", source);
       const { level, scale } = source;
-      const rotations = steps.map(rotation).map(({ element, name }) => ({
-        element,
-        key: element === 1 ? undefined : requireKey(keys.galois.get(element), source, name),
-      }));
-      const [c0, c1] = halvesForRotation(source);
-      const decomposed = decompose(context, c1);
-      const images = rotations.map(({ element, key }) => {
-        const components = key
-          ? applyGaloisRaised(context, c0, decomposed, element, key)
-          : ([
-              copyPolynomial(c0),
-              "raised" in source ? copyPolynomial(source.components[1]) : raise(context, c1),
-            ] as const);
-        return { raised: true, components, level, scale } as const;
+      const rotations = galoisSteps(source, steps);
+      return withTransformSources([{ ciphertext: source, steps }], [rotations], ([prepared]) => {
+        const { raised, decomposed } = prepared;
+        const turning = rotations.filter((step) => step !== undefined);
+        const images = (decomposed ? applyGaloisRaised(context, raised[0], decomposed, turning) : []).values();
+        return rotations.map((step) => {
+          const components = step
+            ? images.next().value!
+            : ([copyPolynomial(raised[0]), copyPolynomial(raised[1])] as const);
+          return { raised: true, components, level, scale } as const;
+        });
       });
-      freeDecomposition(decomposed);
-      c0.block.free();
-      c1.block.free();
-      return images;
+    },
+    transform(sources, sums) {
+      const operation = "raised.transform";
+      for (const { ciphertext } of sources) requireEither(operation, ciphertext);
+      const level = sources[0]?.ciphertext.level ?? 0;
+      const scales = sums.map((terms) =>
+        requireSum(
+          operation,
+          level,
+          terms.map(({ source, plaintext }) => ({ ...levelAndScale(sources[source].ciphertext), plaintext })),
+        ),
+      );
+      const steps = sources.map(({ ciphertext, steps: own }) => galoisSteps(ciphertext, own));
+      const rows = sums.map((terms) =>
+        terms.map(({ source, step, plaintext }) => ({ source, step, weights: plaintext.polynomial })),
+      );
+      const results = withTransformSources(sources, steps, (prepared) => transformRaised(context, prepared, rows));
+      return results.map((components, i) => ({ raised: true, components, level, scale: scales[i] }));
     },
     add(left, right) {
       requireRaised("raised.add", left);
@@ -143,18 +220,17 @@ export function createRaisedEvaluator(
       return { ...left, components: [addPolynomials(a0, b0), addPolynomials(a1, b1)] };
     },
     weightedSum(terms) {
-      if (terms.length === 0) throw new RangeError("raised.weightedSum needs at least one term");
-      const [first] = terms;
-      const { level } = first.ciphertext;
-      const scale = first.ciphertext.scale * first.plaintext.scale;
-      for (const term of terms) {
-        requireRaisedTerm(level, term);
-        requireSameScale("raised.weightedSum", scale, term.ciphertext.scale * term.plaintext.scale);
-      }
-      requireRoom("raised.weightedSum", scale, level);
+      const operation = "raised.weightedSum";
+      for (const { ciphertext } of terms) requireRaised(operation, ciphertext);
+      const level = terms[0]?.ciphertext.level ?? 0;
+      const scale = requireSum(
+        operation,
+        level,
+        terms.map(({ ciphertext, plaintext }) => ({ ...levelAndScale(ciphertext), plaintext })),
+      );
       const rights = terms.map(({ plaintext }) => plaintext.polynomial);
       const [c0, c1] = dotProducts(
-        first.ciphertext.components[0].basis,
+        context.keyBasis(level),
         ([0, 1] as const).map((i) => ({ lefts: terms.map(({ ciphertext }) => ciphertext.components[i]), rights })),
       );
       return { raised: true, components: [c0, c1], level, scale };
@@ -164,13 +240,10 @@ export function createRaisedEvaluator(
       const key = requireKey(keys.relinearization, c, "relinearization");
       const [c0, c1, c2] = c.components;
       const digits = decompose(context, c2);
-      const components = multiplyByKey(context, digits, key);
+      const addends = [raise(context, c0), raise(context, c1)] as const;
+      const [components] = multiplyByKeys(context, digits, [{ key, addends }]);
       freeDecomposition(digits);
-      for (const [i, part] of [c0, c1].entries()) {
-        const raised = raise(context, part);
-        addInPlace(components[i], raised);
-        raised.block.free();
-      }
+      for (const { block } of addends) block.free();
       return { raised: true, components, level: c.level, scale: c.scale };
     },
     lower(c) {
@@ -186,4 +259,8 @@ export function createRaisedEvaluator(
       return { context, components: divide(c, alpha + primes), level, scale };
     },
   };
+}
+
+function levelAndScale({ level, scale }: CkksCiphertext | RaisedCiphertext): { level: number; scale: number } {
+  return { level, scale };
 }

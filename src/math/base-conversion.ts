@@ -9,19 +9,24 @@ import { allocatePolynomial, limbOffset, type Polynomial } from "./polynomial.ts
 import type { Basis, Ring } from "./ring.ts";
 
 /**
- * The centred lift of some limbs to another prime.
+ * Residues modulo the primes of a basis turned, in place, into the mixed-radix digits of the integers that they stand for (Garner, "The
+ * residue number system", 1959): d_k = (x_k - lift of the digits before it) / (q_0 … q_k-1) modulo q_k.
  *
- * @param scaled Word offsets of limbs x * (Q / q_j)^-1 mod q_j, as {@link scaleLimbForConversion} makes them.
+ * @param limbs Word offsets, one a prime, of `count` residues in coefficient form.
+ * @param scratch Word offset of `count` more.
  */
-export function liftLimb(ring: Ring, scaled: readonly number[], source: Basis, target: number, out: number): void {
-  ring.kernels.convertBasis(out, scaled, ring.degree, ring.conversion(source, target));
-}
-
-/** Multiplies limb j of a source basis in place by (Q / q_j)^-1, as {@link liftLimb} needs it; coefficient form. */
-export function scaleLimbForConversion(ring: Ring, limb: number, source: Basis, j: number): void {
-  if (source.length === 1) return; // The only scalar is 1.
-  const { sourceScalars } = ring.conversion(source, source[0]);
-  ring.kernels.multiplyScalar(limb, limb, sourceScalars[j], ring.degree, ring.moduli[source[j]]);
+export function toMixedRadix(
+  ring: Ring,
+  limbs: readonly number[],
+  source: Basis,
+  count: number,
+  scratch: number,
+): void {
+  for (let k = 1; k < source.length; k++) {
+    const lift = ring.lift(source.slice(0, k), source[k]);
+    ring.kernels.liftDigits(scratch, limbs.slice(0, k), count, lift);
+    ring.kernels.subtractMultiplyScalar(limbs[k], limbs[k], scratch, lift.inverseProduct, count, lift.target);
+  }
 }
 
 /**
@@ -37,34 +42,34 @@ export function divideEachRoundByLast(sources: readonly Polynomial<"ntt">[], cou
   const dropped = basis.slice(basis.length - count);
   const quotients = sources.map(() => allocatePolynomial(ring, kept, "ntt"));
   const scratch = ring.heap.allocate(sources.length * basis.length * degree);
-  const scaled = sources.map((_, i) => dropped.map((_, j) => scratch.offset + (i * basis.length + j) * degree));
+  const limb = (i: number, k: number): number => scratch.offset + (i * basis.length + k) * degree;
+  const digits = sources.map((_, i) => dropped.map((_, j) => limb(i, j)));
   for (const [i, source] of sources.entries()) {
     // The dropped limbs stand together, at the end.
     const first = limbOffset(source, kept.length);
-    ring.heap.words.copyWithin(scaled[i][0], first, first + count * degree);
+    ring.heap.words.copyWithin(digits[i][0], first, first + count * degree);
   }
   parallel(sources.length * count, (task) => {
     const i = Math.floor(task / count);
     const j = task % count;
-    kernels.inverseNtt(scaled[i][j], ring.tables[dropped[j]]);
-    scaleLimbForConversion(ring, scaled[i][j], dropped, j);
+    kernels.inverseNtt(digits[i][j], ring.tables[dropped[j]]);
   });
+  if (count > 1) parallel(sources.length, (i) => toMixedRadix(ring, digits[i], dropped, degree, limb(i, count)));
   parallel(sources.length * kept.length, (task) => {
     const i = Math.floor(task / kept.length);
     const k = task % kept.length;
     const index = kept[k];
-    const lifted = scratch.offset + (i * basis.length + count + k) * degree;
-    liftLimb(ring, scaled[i], dropped, index, lifted);
+    const lifted = limb(i, count + k);
+    const lift = ring.lift(dropped, index);
+    kernels.liftDigits(lifted, digits[i], degree, lift);
     kernels.forwardNtt(lifted, ring.tables[index]);
-    const inverse = ring.conversion(dropped, index).inverseProduct;
-    const modulus = ring.moduli[index];
     kernels.subtractMultiplyScalar(
       limbOffset(quotients[i], k),
       limbOffset(sources[i], k),
       lifted,
-      inverse,
+      lift.inverseProduct,
       degree,
-      modulus,
+      lift.target,
     );
   });
   scratch.free();

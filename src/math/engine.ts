@@ -14,8 +14,6 @@ export type Backend = "ts" | "wasm";
 
 /** A heap with the kernels that work on it, and a way to run them side by side. */
 export interface Engine extends RingEngine {
-  /** Threads that take part in a parallel-for, the calling one included. */
-  readonly threads: number;
   /** Stops the other threads. The engine must not be used any more. */
   close(): Promise<void>;
 }

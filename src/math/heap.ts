@@ -9,6 +9,13 @@ import { CrcnnError } from "../errors/index.ts";
 
 /** Allocations are rounded up to this many words: the smallest limb (N = 2^10). */
 const GRANULE = 1024;
+/**
+ * Spread blocks begin this many words apart modulo the granule, in turn. Limbs have powers of two as lengths, so without it all of them would
+ * begin in one set of the first-level cache, and a sum of products would take almost twice as long: 4.5 instead of 2.9 us for each of eight
+ * products at N = 8192.
+ */
+const COLOR_WORDS = 16;
+const COLORS = 32;
 const WORD_BYTES = 4;
 const MIB = 2 ** 20;
 
@@ -25,11 +32,16 @@ export interface HeapBlock {
 export interface Heap {
   /** All words, as signed 32-bit integers. Replaced when the heap grows. */
   readonly words: Int32Array;
-  /** Reserves words; their content is undefined. @throws CrcnnError MEMORY_LIMIT naming what was needed. */
-  allocate(length: number): HeapBlock;
+  /**
+   * Reserves words; their content is undefined.
+   *
+   * @param spread Whether blocks should begin in different sets of the first-level cache, as suits those that are read side by side.
+   * @throws CrcnnError MEMORY_LIMIT naming what was needed.
+   */
+  allocate(length: number, spread?: boolean): HeapBlock;
   /** Reserves words for as long as the heap lives, for tables that kernels keep. Returns their offset. */
   allocatePermanent(length: number): number;
-  /** Bytes of blocks in use (permanent ones apart), and bytes reserved from the system. */
+  /** Bytes of blocks in use, in whole granules (permanent ones apart), and bytes reserved from the system. */
   usage(): { readonly used: number; readonly permanent: number; readonly reserved: number };
 }
 
@@ -80,7 +92,6 @@ export function createHeap(options: HeapOptions = {}): Heap {
   const free: Extent[] = storage.words.length > 0 ? [{ offset: 0, length: storage.words.length }] : [];
 
   function release({ offset, length }: Extent): void {
-    used -= length;
     let low = 0;
     for (let high = free.length; low < high; ) {
       const middle = (low + high) >> 1;
@@ -97,7 +108,13 @@ export function createHeap(options: HeapOptions = {}): Heap {
     }
   }
 
-  const abandoned = new FinalizationRegistry<Extent>(release);
+  /** @param words What the block was counted as. */
+  function giveBack({ extent, words }: { readonly extent: Extent; readonly words: number }): void {
+    used -= words;
+    release(extent);
+  }
+
+  const abandoned = new FinalizationRegistry<Parameters<typeof giveBack>[0]>(giveBack);
 
   function grow(length: number): void {
     const previous = storage.words.length;
@@ -112,9 +129,7 @@ export function createHeap(options: HeapOptions = {}): Heap {
       );
     }
     storage.grow(Math.min(Math.max(needed, 2 * previous * WORD_BYTES), maximumBytes) / WORD_BYTES);
-    const added = storage.words.length - previous;
-    used += added;
-    release({ offset: previous, length: added });
+    release({ offset: previous, length: storage.words.length - previous });
   }
 
   function take(length: number): Extent {
@@ -124,38 +139,40 @@ export function createHeap(options: HeapOptions = {}): Heap {
       extent.offset += length;
       extent.length -= length;
       if (extent.length === 0) free.splice(index, 1);
-      used += length;
       return { offset, length };
     }
     grow(length);
     return take(length);
   }
 
+  let color = 0;
   const wholeGranules = (length: number): number => Math.max(1, Math.ceil(length / GRANULE)) * GRANULE;
   let permanent = 0;
   return {
     get words(): Int32Array {
       return storage.words;
     },
-    allocate(length: number): HeapBlock {
-      const extent = take(wholeGranules(length));
+    allocate(length: number, spread = false): HeapBlock {
+      color = (color + 1) % COLORS;
+      const extent = take(wholeGranules(length + (spread ? COLORS * COLOR_WORDS : 0)));
+      const words = wholeGranules(length);
+      used += words;
       let live = true;
       const block: HeapBlock = {
-        offset: extent.offset,
+        offset: extent.offset + (spread ? color * COLOR_WORDS : 0),
         length,
         free(): void {
           if (!live) return;
           live = false;
           abandoned.unregister(block);
-          release(extent);
+          giveBack({ extent, words });
         },
       };
-      abandoned.register(block, extent, block);
+      abandoned.register(block, { extent, words }, block);
       return block;
     },
     allocatePermanent(length) {
       const extent = take(wholeGranules(length));
-      used -= extent.length;
       permanent += extent.length;
       return extent.offset;
     },

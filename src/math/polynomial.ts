@@ -25,7 +25,7 @@ export function limbOffset({ ring, block }: Polynomial, k: number): number {
 
 /** A polynomial with undefined content. */
 export function allocatePolynomial<D extends Domain>(ring: Ring, basis: Basis, domain: D): Polynomial<D> {
-  return { domain, ring, basis, block: ring.heap.allocate(basis.length * ring.degree) };
+  return { domain, ring, basis, block: ring.heap.allocate(basis.length * ring.degree, true) };
 }
 
 /** The zero polynomial. */
@@ -155,8 +155,9 @@ export function dotProducts(
   const { ring } = lists[0].lefts[0];
   const results = lists.map(() => allocatePolynomial(ring, basis, "ntt"));
   ring.parallel(lists.length * basis.length, (task) => {
-    const list = Math.floor(task / basis.length);
-    const k = task % basis.length;
+    // Limb by limb: lists often share their right factors, which are then still at hand.
+    const list = task % lists.length;
+    const k = Math.floor(task / lists.length);
     const { lefts, rights } = lists[list];
     const count = Math.min(lefts.length, MAX_DOT_PRODUCT_TERMS);
     const leftOffsets = new Array<number>(count);

@@ -1,7 +1,7 @@
 /** The ring Z_Q[X]/(X^N + 1) in residue number system (RNS) form: a list of primes with their tables, a heap and kernels. */
 
 import type { Heap } from "./heap.ts";
-import type { BasisConversion, Kernels } from "./kernels/kernels.ts";
+import type { BasisConversion, Kernels, MixedRadixLift } from "./kernels/kernels.ts";
 import { invertMod, type Modulus, modulus, multiplyMod } from "./modular.ts";
 import { createNttTable, type NttTable } from "./ntt-table.ts";
 import { isPrime } from "./primes.ts";
@@ -23,8 +23,18 @@ export interface Ring {
   readonly heap: Heap;
   readonly kernels: Kernels;
   readonly parallel: ParallelFor;
+  /** Threads that take part in a parallel-for. */
+  readonly threads: number;
   /** Constants for lifting centred values from a basis to one prime; computed once and kept. */
   conversion(source: Basis, target: number): SourceConversion;
+  /** Constants for lifting mixed-radix digits from a basis to one prime; computed once and kept. */
+  lift(source: Basis, target: number): BasisLift;
+}
+
+/** A {@link MixedRadixLift} between primes of a ring. */
+export interface BasisLift extends MixedRadixLift {
+  /** Q^-1 modulo the target prime, where Q is the product of the radices; 0 where the target is one of them. */
+  readonly inverseProduct: number;
 }
 
 /** A {@link BasisConversion} with the scalars that its sources must be multiplied by first. */
@@ -40,6 +50,8 @@ export interface RingEngine {
   readonly heap: Heap;
   readonly kernels: Kernels;
   readonly parallel: ParallelFor;
+  /** Threads that take part in a parallel-for, the calling one included. */
+  readonly threads: number;
 }
 
 /**
@@ -58,24 +70,31 @@ export function createRing(degree: number, primes: readonly number[], engine: Ri
   if (composite !== undefined) throw new RangeError(`every modulus must be a prime, ${composite} is not`);
   const moduli = primes.map(modulus);
   const tables = moduli.map((each) => createNttTable(degree, each));
-  const conversions = new Map<string, SourceConversion>();
+  /** Constants by source basis and target prime. */
+  function cached<T>(
+    create: (sources: readonly Modulus[], target: Modulus) => T,
+  ): (source: Basis, target: number) => T {
+    const known = new Map<string, T>();
+    return (source, target) => {
+      const name = `${source.join(",")}>${target}`;
+      let found = known.get(name);
+      if (!found) {
+        found = create(
+          source.map((index) => moduli[index]),
+          moduli[target],
+        );
+        known.set(name, found);
+      }
+      return found;
+    };
+  }
   return {
     degree,
     moduli,
     tables,
     ...engine,
-    conversion(source, target) {
-      const name = `${source.join(",")}>${target}`;
-      let found = conversions.get(name);
-      if (!found) {
-        found = createConversion(
-          source.map((index) => moduli[index]),
-          moduli[target],
-        );
-        conversions.set(name, found);
-      }
-      return found;
-    },
+    conversion: cached(createConversion),
+    lift: cached(createLift),
   };
 }
 
@@ -93,5 +112,17 @@ function createConversion(sources: readonly Modulus[], target: Modulus): SourceC
     inverseProduct: product === 0 ? 0 : invertMod(product, target),
     sourceScalars: sources.map((source, j) => invertMod(productWithout(j, source), source)),
     target,
+  };
+}
+
+function createLift(sources: readonly Modulus[], target: Modulus): BasisLift {
+  const weights = [1];
+  for (const { value } of sources) weights.push(multiplyMod(weights[weights.length - 1], value % target.value, target));
+  const product = weights.pop() as number;
+  return {
+    radices: sources.map(({ value }) => value),
+    weights,
+    target,
+    inverseProduct: product === 0 ? 0 : invertMod(product, target),
   };
 }

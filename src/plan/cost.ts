@@ -52,7 +52,7 @@ export function estimateCost(
   machine: MachineCosts = WASM_COSTS,
 ): PlanCost {
   const alpha = parameters.specialPrimes.length;
-  const { rotations: groups, raised } = planHoisting(plan);
+  const { rotations: groups, raised, transforms, transformed } = planHoisting(plan);
   /** Nodes whose plain form exists, made so or lowered for some use. */
   const plain = new Set<number>();
   let counts = none;
@@ -65,6 +65,12 @@ export function estimateCost(
     if (!plain.has(id)) spend(times(2, countLower(levels[id], alpha)));
     plain.add(id);
   };
+  /** What all rotations of a node share. */
+  const decomposeNode = (source: number): void => {
+    const level = levels[source];
+    if (!plain.has(source)) spend(countLower(level, alpha));
+    spend(plus(countDecompose(level, alpha), { ...none, passes: level + 1 }));
+  };
   for (const [id, node] of plan.nodes.entries()) {
     const level = levels[id];
     const limbs = level + 1 + (raised[id] ? alpha : 0);
@@ -72,17 +78,19 @@ export function estimateCost(
     switch (node.op) {
       case "rotate":
         rotations++;
-        if (groups.get(node.source)?.[0] === id) {
-          if (!plain.has(node.source)) spend(countLower(level, alpha));
-          spend(countDecompose(level, alpha));
-        }
-        spend(plus(countKeyProduct(level, alpha), { ...none, passes: 3 * limbs }));
+        if (!transformed[id] && groups.get(node.source)?.[0] === id) decomposeNode(node.source);
+        spend(countKeyProduct(level, alpha));
         break;
       case "relinearize":
         needPlain(node.source);
-        spend(plus(countDecompose(level, alpha), plus(countKeyProduct(level, alpha), { ...none, passes: 4 * limbs })));
+        spend(
+          plus(countDecompose(level, alpha), plus(countKeyProduct(level, alpha), { ...none, passes: 2 * (level + 1) })),
+        );
         break;
       case "weightedSum":
+        for (const { node: source, steps } of transforms.get(id)?.sources ?? []) {
+          if (steps.some((step) => step !== 0)) decomposeNode(source);
+        }
         weightedTerms += node.terms.length;
         spend({ ...none, products: 2 * limbs * node.terms.length });
         break;
@@ -127,9 +135,7 @@ export function slotCosts(ringDegree: number, alpha: number, machine: MachineCos
     (rescales: number): number =>
       microseconds(counts(rescales + 1), ringDegree, machine);
   const decompose = price((level) => countDecompose(level, alpha));
-  const hoistedRotation = price((level) =>
-    plus(countKeyProduct(level, alpha), { ...none, passes: 3 * (level + 1 + alpha) }),
-  );
+  const hoistedRotation = price((level) => countKeyProduct(level, alpha));
   const rotation = (level: number): number =>
     decompose(level) + hoistedRotation(level) + price((l) => countLower(l, alpha))(level);
   return {

@@ -1,9 +1,16 @@
 /** The Plan on ciphertexts, under CKKS, with public material only. */
 
-import type { CkksCiphertext, CkksEvaluator, Encoder, Plaintext, RaisedCiphertext } from "../ckks/index.ts";
+import type {
+  CkksCiphertext,
+  CkksEvaluator,
+  EncodeOptions,
+  Encoder,
+  Plaintext,
+  RaisedCiphertext,
+} from "../ckks/index.ts";
 import { throwIfAborted } from "../errors/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
-import { type Hoisting, planHoisting } from "./hoisting.ts";
+import { type Hoisting, planHoisting, type Transform } from "./hoisting.ts";
 import { countUses, type NodeId, type Plan, sourcesOf, type WeightedTerm } from "./plan.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -11,8 +18,10 @@ import type { Schedule } from "./schedule.ts";
 export interface EncryptedProgram {
   readonly plan: Plan;
   readonly hoisting: Hoisting;
-  /** By node: one plaintext for each term of a `weightedSum`, one for an `addPlain`. */
-  readonly plaintexts: readonly (readonly Plaintext[])[];
+  /** By node: one plaintext for each term of a `weightedSum`. */
+  readonly weights: readonly (readonly Plaintext[])[];
+  /** By node: the plaintext of an `addPlain`. */
+  readonly addends: readonly (Plaintext | undefined)[];
 }
 
 export interface RunOptions {
@@ -26,22 +35,25 @@ export interface RunOptions {
 /** Encodes the weights of a plan. */
 export function prepareProgram(plan: Plan, schedule: Schedule, encoder: Encoder): EncryptedProgram {
   const hoisting = planHoisting(plan);
-  const plaintexts = plan.nodes.map((node, id) => {
-    const options = {
-      scale: schedule.operandScales[id],
-      level: schedule.levels[id],
-      raised: hoisting.raised[id] === 1,
-    };
-    if (node.op === "weightedSum") return node.terms.map(({ weights }) => encoder.encode(weights, options));
-    if (node.op === "addPlain") return [encoder.encode(node.values, options)];
-    return [];
+  const optionsOf = (id: NodeId): EncodeOptions => ({
+    scale: schedule.operandScales[id],
+    level: schedule.levels[id],
+    raised: hoisting.raised[id] === 1,
   });
-  return { plan, hoisting, plaintexts };
+  const weights = plan.nodes.map((node, id) => {
+    if (node.op !== "weightedSum") return [];
+    return node.terms.map((term) => encoder.encode(term.weights, optionsOf(id)));
+  });
+  const addends = plan.nodes.map((node, id) =>
+    node.op === "addPlain" ? encoder.encode(node.values, optionsOf(id)) : undefined,
+  );
+  return { plan, hoisting, weights, addends };
 }
 
 /** Gives the memory of the encoded weights back. */
-export function freeProgram({ plaintexts }: EncryptedProgram): void {
-  for (const list of plaintexts) for (const { polynomial } of list) polynomial.block.free();
+export function freeProgram({ weights, addends }: EncryptedProgram): void {
+  for (const list of weights) for (const { polynomial } of list) polynomial.block.free();
+  for (const addend of addends) addend?.polynomial.block.free();
 }
 
 /**
@@ -50,7 +62,7 @@ export function freeProgram({ plaintexts }: EncryptedProgram): void {
  * @throws CrcnnError MISSING_KEY, LEVEL_MISMATCH or SCALE_MISMATCH when keys or inputs do not fit the plan; ABORTED.
  */
 export function runEncrypted(
-  { plan, hoisting, plaintexts }: EncryptedProgram,
+  { plan, hoisting, weights, addends }: EncryptedProgram,
   evaluator: CkksEvaluator,
   inputs: readonly CkksCiphertext[],
   { onProgress, signal }: RunOptions = {},
@@ -93,14 +105,28 @@ export function runEncrypted(
     for (const [i, image] of raised.rotate(value, steps).entries()) raisedValues[group[i]] = image;
   }
 
+  /** Makes all sums of a transform at its first one. */
+  function transformAll({ sources, sums, terms, rotations }: Transform): void {
+    const results = raised.transform(
+      sources.map(({ node, steps }) => ({ ciphertext: plainValues[node] ?? raisedOf(node), steps })),
+      sums.map((id, i) => terms[i].map((term, j) => ({ ...term, plaintext: weights[id][j] }))),
+    );
+    for (const [i, result] of results.entries()) raisedValues[sums[i]] = result;
+    // These were passed over, and what they turn was kept until now.
+    for (const rotation of rotations) for (const source of sourcesOf(nodes[rotation])) release(source);
+  }
+
   function weightedSum(id: NodeId, terms: readonly WeightedTerm[]): void {
-    if (hoisting.raised[id]) {
+    if (hoisting.transformed[id]) {
+      const transform = hoisting.transforms.get(id);
+      if (transform) transformAll(transform);
+    } else if (hoisting.raised[id]) {
       raisedValues[id] = raised.weightedSum(
-        terms.map(({ source }, i) => ({ ciphertext: raisedOf(source), plaintext: plaintexts[id][i] })),
+        terms.map(({ source }, i) => ({ ciphertext: raisedOf(source), plaintext: weights[id][i] })),
       );
     } else {
       plainValues[id] = evaluator.weightedSum(
-        terms.map(({ source }, i) => ({ ciphertext: plainOf(source), plaintext: plaintexts[id][i] })),
+        terms.map(({ source }, i) => ({ ciphertext: plainOf(source), plaintext: weights[id][i] })),
       );
     }
   }
@@ -112,7 +138,7 @@ export function runEncrypted(
         plainValues[id] = inputs[node.index];
         break;
       case "rotate":
-        rotateAll(node.source);
+        if (!hoisting.transformed[id]) rotateAll(node.source);
         break;
       case "weightedSum":
         weightedSum(id, node.terms);
@@ -122,7 +148,7 @@ export function runEncrypted(
         else plainValues[id] = evaluator.add(plainOf(node.left), plainOf(node.right));
         break;
       case "addPlain":
-        plainValues[id] = evaluator.addPlain(plainOf(node.source), plaintexts[id][0]);
+        plainValues[id] = evaluator.addPlain(plainOf(node.source), addends[id] as Plaintext);
         break;
       case "square":
         plainValues[id] = evaluator.multiply(plainOf(node.source), plainOf(node.source));
@@ -141,7 +167,8 @@ export function runEncrypted(
   for (const [id, node] of nodes.entries()) {
     throwIfAborted(signal);
     evaluate(id);
-    for (const source of sourcesOf(node)) release(source);
+    const passedOver = node.op === "rotate" && hoisting.transformed[id];
+    if (!passedOver) for (const source of sourcesOf(node)) release(source);
     onProgress?.({ done: id + 1, total: nodes.length, layer: layers[id] });
   }
   return outputs.map((id) => {

@@ -16,6 +16,7 @@ export * from "./manifest.ts";
 export * from "./noise.ts";
 export * from "./packing.ts";
 export * from "./plan.ts";
+export * from "./pre-rotate.ts";
 export * from "./schedule.ts";
 export * from "./segment.ts";
 export * from "./slot-cost.ts";

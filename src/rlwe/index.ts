@@ -4,6 +4,7 @@ export * from "./encrypt.ts";
 export * from "./galois.ts";
 export * from "./key-switching.ts";
 export * from "./keys.ts";
+export * from "./linear-transform.ts";
 export * from "./parameters.ts";
 export * from "./security.ts";
 export * from "./wire/bytes.ts";

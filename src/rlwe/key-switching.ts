@@ -7,17 +7,14 @@
  */
 
 import {
-  addInPlace,
   allocatePolynomial,
-  applyAutomorphisms,
   copyPolynomial,
   divideEachRoundByLast,
-  dotProducts,
-  liftLimb,
   limbOffset,
   multiplyMod,
+  type Pair,
   type Polynomial,
-  scaleLimbForConversion,
+  toMixedRadix,
   zeroPolynomial,
 } from "../math/index.ts";
 import type { KeySwitchingKey } from "./keys.ts";
@@ -37,14 +34,13 @@ export function decompose(context: RlweContext, polynomial: Polynomial<"ntt">): 
   const basis = context.keyBasis(level);
   const primes = context.digits(level);
   const coefficients = copyPolynomial(polynomial);
-  parallel(level + 1, (index) => {
-    const limb = limbOffset(coefficients, index);
-    kernels.inverseNtt(limb, ring.tables[index]);
-    const own = primes[Math.floor(index / context.digitPrimes)];
-    scaleLimbForConversion(ring, limb, own, index % context.digitPrimes);
-  });
+  parallel(level + 1, (index) => kernels.inverseNtt(limbOffset(coefficients, index), ring.tables[index]));
   const digits = primes.map(() => allocatePolynomial(ring, basis, "ntt"));
-  const scaled = primes.map((own) => own.map((index) => limbOffset(coefficients, index)));
+  const limbs = primes.map((own) => own.map((index) => limbOffset(coefficients, index)));
+  if (context.digitPrimes > 1) {
+    // A special prime's limb of a digit is not written yet, so it is free for now.
+    parallel(primes.length, (d) => toMixedRadix(ring, limbs[d], primes[d], degree, limbOffset(digits[d], level + 1)));
+  }
   for (const [d, own] of primes.entries()) {
     // Modulo its own primes a digit is the polynomial itself, whose NTT values are at hand; they stand together.
     const from = limbOffset(polynomial, own[0]);
@@ -55,7 +51,7 @@ export function decompose(context: RlweContext, polynomial: Polynomial<"ntt">): 
     const k = task % basis.length;
     if (primes[d].includes(basis[k])) return;
     const limb = limbOffset(digits[d], k);
-    liftLimb(ring, scaled[d], primes[d], basis[k], limb);
+    kernels.liftDigits(limb, limbs[d], degree, ring.lift(primes[d], basis[k]));
     kernels.forwardNtt(limb, ring.tables[basis[k]]);
   });
   coefficients.block.free();
@@ -67,22 +63,56 @@ export function freeDecomposition({ digits }: Decomposition): void {
   for (const digit of digits) digit.block.free();
 }
 
-/** The two sums of products of digits with a key's halves, over `keyBasis(level)`: P times what the switch yields. */
-export function multiplyByKey(
-  context: RlweContext,
+/** A product of a decomposition with a key: both halves of it. */
+export interface KeyProduct {
+  readonly key: KeySwitchingKey;
+  /** Polynomials over `keyBasis(level)` to be added to the halves. */
+  readonly addends: Pair<Polynomial<"ntt"> | undefined>;
+  /** An automorphism that is applied last. */
+  readonly permutation?: Int32Array | undefined;
+}
+
+/** One limb of both halves of a key product, to limbs somewhere; a kernel call, for use in a parallel-for. */
+export function multiplyLimbByKey(
+  { ring, keyBasis }: RlweContext,
   { level, digits }: Decomposition,
-  key: KeySwitchingKey,
-): [Polynomial<"ntt">, Polynomial<"ntt">] {
-  const basis = context.keyBasis(level);
+  { key, addends: [addend0, addend1], permutation }: KeyProduct,
+  k: number,
+  outs: Pair<number>,
+): void {
   // The special primes' limbs stand behind those of the key's own level.
-  const keyLimb = (k: number): number => (k <= level ? k : k + key.level - level);
-  const parts = key.digits.slice(0, digits.length);
-  const [b, a] = dotProducts(
-    basis,
-    (["b", "a"] as const).map((side) => ({ lefts: digits, rights: parts.map((part) => part[side]) })),
-    keyLimb,
-  );
-  return [b, a];
+  const keyLimb = k <= level ? k : k + key.level - level;
+  const halves = [
+    digits.map((_, d) => limbOffset(key.digits[d].b, keyLimb)),
+    digits.map((_, d) => limbOffset(key.digits[d].a, keyLimb)),
+  ] as const;
+  const rights = digits.map((digit) => limbOffset(digit, k));
+  ring.kernels.dotProductPair(outs, halves, rights, ring.degree, ring.moduli[keyBasis(level)[k]], {
+    initial: [addend0 && limbOffset(addend0, k), addend1 && limbOffset(addend1, k)],
+    permutation,
+  });
+}
+
+/** Products of one decomposition with several keys, over `keyBasis(level)`: P times what the switches yield. */
+export function multiplyByKeys(
+  context: RlweContext,
+  decomposed: Decomposition,
+  products: readonly KeyProduct[],
+): [Polynomial<"ntt">, Polynomial<"ntt">][] {
+  const { ring } = context;
+  const basis = context.keyBasis(decomposed.level);
+  const results = products.map((): [Polynomial<"ntt">, Polynomial<"ntt">] => [
+    allocatePolynomial(ring, basis, "ntt"),
+    allocatePolynomial(ring, basis, "ntt"),
+  ]);
+  // Limb by limb, so that the digits' limbs, which all products share, stay in the cache.
+  ring.parallel(basis.length * products.length, (task) => {
+    const k = Math.floor(task / products.length);
+    const i = task % products.length;
+    const [b, a] = results[i];
+    multiplyLimbByKey(context, decomposed, products[i], k, [limbOffset(b, k), limbOffset(a, k)]);
+  });
+  return results;
 }
 
 /**
@@ -94,10 +124,8 @@ export function switchKey(
   decomposed: Decomposition,
   key: KeySwitchingKey,
 ): [Polynomial<"ntt">, Polynomial<"ntt">] {
-  const raised = multiplyByKey(context, decomposed, key);
-  const [u0, u1] = divideEachRoundByLast(raised, context.alpha);
-  for (const { block } of raised) block.free();
-  return [u0, u1];
+  const [raised] = multiplyByKeys(context, decomposed, [{ key, addends: [undefined, undefined] }]);
+  return lowerAndFree(context, raised);
 }
 
 /** P * a over `keyBasis(level)`: the special primes' limbs are zero. */
@@ -113,12 +141,29 @@ export function raise(context: RlweContext, polynomial: Polynomial<"ntt">): Poly
   return raised;
 }
 
+/** An automorphism X -> X^element with its key. */
+export interface GaloisStep {
+  readonly element: number;
+  readonly key: KeySwitchingKey;
+}
+
 /**
- * The image of (c_0, c_1) under X -> X^element, under the same secret key.
+ * The key product of an automorphism.
  *
  * The key switches to the secret that the automorphism will turn into s, so that the permutation comes last and on two polynomials
  * only.
+ *
+ * @param raisedC0 P * c_0, as {@link raise} makes it.
  */
+export function galoisProduct(
+  context: RlweContext,
+  raisedC0: Polynomial<"ntt">,
+  { element, key }: GaloisStep,
+): KeyProduct {
+  return { key, addends: [raisedC0, undefined], permutation: context.permutation(element) };
+}
+
+/** The image of (c_0, c_1) under X -> X^element, under the same secret key. */
 export function applyGalois(
   context: RlweContext,
   c0: Polynomial<"ntt">,
@@ -126,13 +171,14 @@ export function applyGalois(
   element: number,
   key: KeySwitchingKey,
 ): [Polynomial<"ntt">, Polynomial<"ntt">] {
-  const [u0, u1] = switchKey(context, decomposed, key);
-  addInPlace(u0, c0);
-  return permuteBoth(context, u0, u1, element);
+  const raisedC0 = raise(context, c0);
+  const [raised] = applyGaloisRaised(context, raisedC0, decomposed, [{ element, key }]);
+  raisedC0.block.free();
+  return lowerAndFree(context, raised);
 }
 
 /**
- * P times the image of (c_0, c_1), over `keyBasis(level)`, not yet divided: sums of such images with plaintext weights need one division
+ * P times images of (c_0, c_1), over `keyBasis(level)`, not yet divided: sums of such images with plaintext weights need one division
  * in all (double hoisting: Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux, EUROCRYPT 2021, section 4).
  *
  * @param raisedC0 P * c_0, as {@link raise} makes it.
@@ -141,24 +187,21 @@ export function applyGaloisRaised(
   context: RlweContext,
   raisedC0: Polynomial<"ntt">,
   decomposed: Decomposition,
-  element: number,
-  key: KeySwitchingKey,
-): [Polynomial<"ntt">, Polynomial<"ntt">] {
-  const [u0, u1] = multiplyByKey(context, decomposed, key);
-  addInPlace(u0, raisedC0);
-  return permuteBoth(context, u0, u1, element);
+  steps: readonly GaloisStep[],
+): [Polynomial<"ntt">, Polynomial<"ntt">][] {
+  return multiplyByKeys(
+    context,
+    decomposed,
+    steps.map((step) => galoisProduct(context, raisedC0, step)),
+  );
 }
 
-/** Both polynomials under X -> X^element, freeing the originals. */
-function permuteBoth(
-  context: RlweContext,
-  u0: Polynomial<"ntt">,
-  u1: Polynomial<"ntt">,
-  element: number,
+/** Both halves of a key product divided by P; the originals are freed. */
+export function lowerAndFree(
+  { alpha }: RlweContext,
+  raised: readonly Polynomial<"ntt">[],
 ): [Polynomial<"ntt">, Polynomial<"ntt">] {
-  const permutation = context.permutation(element);
-  const [image0, image1] = applyAutomorphisms([u0, u1], permutation);
-  u0.block.free();
-  u1.block.free();
-  return [image0, image1];
+  const [u0, u1] = divideEachRoundByLast(raised, alpha);
+  for (const { block } of raised) block.free();
+  return [u0, u1];
 }

@@ -41,6 +41,7 @@ describe("misuse names the argument, its value and what it takes", () => {
       { inputShape: [2], rencryptPositions: 1 },
       /^rencryptPositions must be a list .* got 1/,
     ],
+    ["no input ciphertext", { inputShape: [2], inputCiphertexts: 0 }, /^inputCiphertexts must be a positive .* got 0/],
   ])("%s", (_, options, message) => {
     expect(() => compile(model, options as CompileOptions)).toThrow(message);
   });

@@ -5,6 +5,7 @@ import {
   type AffineMap,
   affineMap,
   demandKeys,
+  type EncryptedProgram,
   emitPlan,
   flatLayout,
   type Plan,
@@ -77,7 +78,7 @@ export const POLICY: ScalePolicy = { messageScale: 2 ** 28, outputScale: 2 ** 50
 export async function encryptedRun(
   plan: Plan,
   parameters: RlweParameters,
-): Promise<{ owner: KeyOwner; schedule: Schedule; run: (input: Tensor) => Tensor }> {
+): Promise<{ owner: KeyOwner; schedule: Schedule; program: EncryptedProgram; run: (input: Tensor) => Tensor }> {
   const input = { level: parameters.dataPrimes.length - 1, scale: POLICY.messageScale };
   const schedule = schedulePlan(plan, parameters, POLICY, input);
   const owner = await createOwner({ scheme: "ckks", parameters, policy: POLICY });
@@ -86,6 +87,7 @@ export async function encryptedRun(
   return {
     owner,
     schedule,
+    program,
     run(tensor) {
       const encrypted = owner.encryptTensor(tensor, flatLayout(tensor.shape, plan.slots));
       const ciphertexts = runEncrypted(program, owner.evaluator.operations, encrypted.ciphertexts);

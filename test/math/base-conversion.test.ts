@@ -7,7 +7,6 @@ import {
   divideRoundByLast,
   expandUniform,
   fromSigned,
-  liftLimb,
   limbOffset,
   multiplyPolynomials,
   multiplyScalarsInPlace,
@@ -15,8 +14,8 @@ import {
   type Ring,
   readLimb,
   sampleTernary,
-  scaleLimbForConversion,
   subtractInPlace,
+  toMixedRadix,
   toNtt,
 } from "../../src/math/index.ts";
 import { randomBigints, seededRandom } from "../helpers/random.ts";
@@ -58,7 +57,7 @@ describe("divideRoundByLast equals BigInt", () => {
   });
 });
 
-describe("liftLimb after scaleLimbForConversion", () => {
+describe("toMixedRadix and liftDigits", () => {
   const ring = createTestRing(1024, [30, 30, 27, 30, 20]);
 
   test.each<[Basis, number]>([
@@ -67,12 +66,14 @@ describe("liftLimb after scaleLimbForConversion", () => {
     [[2, 0, 1], 4],
   ])("from basis %j: the centred coefficients modulo prime %i", (source, target) => {
     const product = productOf(ring, source);
-    const coefficients = randomBigints(ring.degree, product, seededRandom(40));
+    const end = (product - 1n) / 2n;
+    const ends = [0n, 1n, product - 1n, end, end + 1n];
+    const coefficients = [...ends, ...randomBigints(ring.degree - ends.length, product, seededRandom(40))];
     const polynomial = fromBigints(ring, source, coefficients);
-    const offsets = source.map((_, k) => limbOffset(polynomial, k));
-    for (const [j, offset] of offsets.entries()) scaleLimbForConversion(ring, offset, source, j);
+    const limbs = source.map((_, k) => limbOffset(polynomial, k));
     const out = fromBigints(ring, [target], coefficients);
-    liftLimb(ring, offsets, source, target, limbOffset(out, 0));
+    toMixedRadix(ring, limbs, source, ring.degree, limbOffset(out, 0));
+    ring.kernels.liftDigits(limbOffset(out, 0), limbs, ring.degree, ring.lift(source, target));
     const [q] = primesOf(ring, [target]);
     const expected = Int32Array.from(coefficients, (x) => Number(mod(modCentred(x, product), q)));
     expect(readLimb(out, 0)).toEqual(expected);

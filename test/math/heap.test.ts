@@ -58,6 +58,18 @@ describe("createHeap", () => {
     );
   });
 
+  test("spread blocks begin in different sets of a cache of 4 KiB ways, and keep apart", () => {
+    const heap = createHeap();
+    const blocks = Array.from({ length: 40 }, () => heap.allocate(3 * GRANULE, true));
+    const lines = blocks.slice(0, 32).map(({ offset }) => (offset % GRANULE) / 16);
+    expect(new Set(lines).size).toBe(32);
+    for (const [i, block] of blocks.entries()) stamp(heap, block, i + 1);
+    for (const [i, block] of blocks.entries()) expect(isStamped(heap, block, i + 1)).toBe(true);
+    expect(heap.usage().used).toBe(40 * 3 * 4 * GRANULE);
+    for (const block of blocks) block.free();
+    expect(heap.usage().used).toBe(0);
+  });
+
   test("freed neighbours merge, in any order of freeing", () => {
     for (const order of [
       [0, 1, 2],

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import * as oracle from "../../src/math/bigint-ntt.ts";
 import {
+  automorphismPermutation,
   type Backend,
   createEngine,
   createNttTable,
@@ -311,13 +312,83 @@ export function describeKernels(backend: Backend): void {
   });
 
   describe(`moving kernels of the ${backend} backend`, () => {
-    test("permute gathers", () => {
+    test.each([1, 3, 5, 9, 1023, 2047])("permute gathers by the automorphism X -> X^%i", (element) => {
       const { kernels, put, get } = setUp();
       const values = randomIntegers(1024, 2 ** 30, seededRandom(4));
-      const permutation = Int32Array.from(values.keys()).sort((i, j) => values[i] - values[j]);
+      const permutation = automorphismPermutation(1024, element);
       const [limb, out] = [put(values), put(new Int32Array(1024))];
       kernels.permute(out, limb, permutation);
-      expect(get(out, 1024)).toEqual(values.toSorted((a, b) => a - b));
+      expect(get(out, 1024)).toEqual(Array.from(permutation, (from) => values[from]));
+    });
+
+    test.each([1, 8, 9, 17])(
+      "two sums of %i products with common right factors, from limbs on and permuted",
+      (terms) => {
+        const { kernels, put, get } = setUp();
+        const field = FIELDS[4];
+        const q = BigInt(field.value);
+        const random = seededRandom(terms);
+        const limb = (): number[] => [field.value - 1, 0, ...randomIntegers(1022, field.value, random)];
+        const limbs = (): number[][] =>
+          Array.from({ length: terms }, (_, k) => (k === 0 ? new Array(1024).fill(field.value - 1) : limb()));
+        const lefts = [limbs(), limbs()] as const;
+        const rights = limbs();
+        const starts = [limb(), limb()] as const;
+        const sums = (half: 0 | 1, start: readonly number[]): number[] =>
+          start.map((value, i) =>
+            Number(
+              lefts[half].reduce((sum, left, k) => sum + BigInt(left[i]) * BigInt(rights[k][i]), BigInt(value)) % q,
+            ),
+          );
+        const offsets = [[lefts[0].map(put), lefts[1].map(put)] as const, rights.map(put)] as const;
+        const outs = [put(new Int32Array(1024)), put(new Int32Array(1024))] as const;
+        const zero = new Array(1024).fill(0);
+        kernels.dotProductPair(outs, ...offsets, 1024, field);
+        expect([get(outs[0], 1024), get(outs[1], 1024)]).toEqual([sums(0, zero), sums(1, zero)]);
+
+        const initial = [put(starts[0]), put(starts[1])] as const;
+        const permutation = automorphismPermutation(1024, 5);
+        const permuted = (values: number[]) => Array.from(permutation, (from) => values[from]);
+        kernels.dotProductPair(outs, ...offsets, 1024, field, { initial: [initial[0], undefined], permutation });
+        expect(get(outs[0], 1024)).toEqual(permuted(sums(0, starts[0])));
+        expect(get(outs[1], 1024)).toEqual(permuted(sums(1, zero)));
+        kernels.dotProductPair(initial, ...offsets, 1024, field, { initial });
+        expect([get(initial[0], 1024), get(initial[1], 1024)]).toEqual([sums(0, starts[0]), sums(1, starts[1])]);
+      },
+    );
+
+    test.each([
+      ["one", [30], [30, 20]],
+      ["one small", [20], [30, 20]],
+      ["two", [30, 30], [30, 22]],
+      ["three", [30, 30, 30], [30, 20]],
+      ["mixed", [22, 30, 27], [30, 20]],
+      ["eight", [30, 30, 30, 30, 30, 30, 30, 30], [30, 20]],
+    ])("liftDigits from %s gives the centred representative", (_, sourceBits, targetBits) => {
+      const { engine, kernels, put, get } = setUp();
+      const ring = createRing(1024, findNttPrimes(1024, [...sourceBits, ...targetBits]), engine);
+      const source = sourceBits.map((_, j) => j);
+      const primes = source.map((j) => BigInt(ring.moduli[j].value));
+      const product = primes.reduce((left, right) => left * right, 1n);
+      const end = (product - 1n) / 2n;
+      const values = [0n, 1n, -1n, 2n, -2n, end, -end, end - 1n, 1n - end];
+      values.push(...randomBigints(500, product, seededRandom(5)).map((value) => value - end));
+      const rest = values.slice();
+      const digits = primes.map((prime) =>
+        rest.map((value, i) => {
+          const digit = oracle.modCentred(value, prime);
+          rest[i] = (value - digit) / prime;
+          return Number(oracle.mod(digit, prime));
+        }),
+      );
+      for (const target of [...targetBits.keys()].map((i) => sourceBits.length + i)) {
+        const q = BigInt(ring.moduli[target].value);
+        const limbs = digits.map(put);
+        for (const out of [put(new Int32Array(values.length)), limbs.at(-1)!]) {
+          kernels.liftDigits(out, limbs, values.length, ring.lift(source, target));
+          expect(get(out, values.length)).toEqual(values.map((value) => Number(oracle.mod(value, q))));
+        }
+      }
     });
 
     test.each([

@@ -52,6 +52,21 @@ describe("conversion constants equal BigInt", () => {
     expect(found.target).toBe(ring.moduli[target]);
   });
 
+  test.each([
+    [[0], 1],
+    [[4, 1, 3], 2],
+    [[0, 1], 1],
+  ])("for digits from basis %j to prime %i", (source, target) => {
+    const { radices, weights, inverseProduct } = ring.lift(source, target);
+    const [q] = primesOf(ring, [target]);
+    const primes = primesOf(ring, source);
+    const below = (j: number) => primes.slice(0, j).reduce((product, prime) => product * prime, 1n);
+    expect(radices.map(BigInt)).toEqual(primes);
+    expect(weights.map(BigInt)).toEqual(primes.map((_, j) => below(j) % q));
+    expect(BigInt(inverseProduct)).toBe(source.includes(target) ? 0n : invert(below(primes.length), q));
+    expect(ring.lift(source, target)).toBe(ring.lift(source, target));
+  });
+
   test("are computed once", () => {
     expect(ring.conversion([0, 1], 2)).toBe(ring.conversion([0, 1], 2));
     expect(ring.conversion([1, 0], 2)).not.toBe(ring.conversion([0, 1], 2));

@@ -13,6 +13,7 @@ import {
   formatPlan,
   hashPlan,
   keySwitchVariance,
+  type PlanNode,
   planDepth,
   planHoisting,
   prepareProgram,
@@ -96,13 +97,91 @@ describe("encrypted", () => {
 
   test("key switches and what sums them are raised; products, rescales and inputs are plain", () => {
     const { plan } = smallNetwork(3);
-    const { raised, rotations } = planHoisting(plan);
+    const { raised, rotations, transforms } = planHoisting(plan);
     for (const [id, { op }] of plan.nodes.entries()) {
       if (op === "rotate" || op === "relinearize") expect(raised[id]).toBe(1);
       if (op === "input" || op === "square" || op === "rescale" || op === "addPlain") expect(raised[id]).toBe(0);
     }
     const turned = plan.nodes.flatMap((node) => (node.op === "rotate" ? [node.source] : []));
-    expect(new Set(rotations.keys())).toEqual(new Set(turned));
+    const transformed = [...transforms.values()].flatMap(({ sources }) => sources.map(({ node }) => node));
+    expect(new Set([...rotations.keys(), ...transformed])).toEqual(new Set(turned));
+    expect(transformed.length).toBeGreaterThan(0);
+  });
+
+  describe("transforms", () => {
+    const weights = Float64Array.of(1, 2, 3, 4);
+    const term = (source: number) => ({ source, weights });
+    /** Two inputs; the rotations of both go into two sums, one rotation of the second also elsewhere. */
+    const nodes: PlanNode[] = [
+      { op: "input", index: 0 },
+      { op: "input", index: 1 },
+      { op: "rotate", source: 0, steps: 1 },
+      { op: "rotate", source: 1, steps: 2 },
+      { op: "rotate", source: 0, steps: 3 },
+      { op: "weightedSum", terms: [term(0), term(2), term(3)] },
+      { op: "weightedSum", terms: [term(4), term(2)] },
+      { op: "rotate", source: 6, steps: 1 },
+      { op: "weightedSum", terms: [term(7)] },
+      { op: "add", left: 5, right: 8 },
+    ];
+    const planOf = (list: readonly PlanNode[], outputs = [list.length - 1]) => ({
+      slots: 4,
+      input: { shape: [8], slots: 4, ciphertexts: 2, source: Int32Array.from({ length: 8 }, (_, i) => i) },
+      nodes: list,
+      layers: new Int32Array(list.length),
+      outputs,
+      output: { shape: [4], position: Int32Array.of(0, 1, 2, 3), factor: 1 },
+    });
+
+    test("are made of sums that turn the same nodes, from the first sum on", () => {
+      const { transforms, rotations } = planHoisting(planOf(nodes));
+      expect([...transforms.keys()]).toEqual([5, 8]);
+      expect(transforms.get(5)).toEqual({
+        sources: [
+          { node: 0, steps: [0, 1, 3] },
+          { node: 1, steps: [2] },
+        ],
+        sums: [5, 6],
+        terms: [
+          [
+            { source: 0, step: 0 },
+            { source: 0, step: 1 },
+            { source: 1, step: 0 },
+          ],
+          [
+            { source: 0, step: 2 },
+            { source: 0, step: 1 },
+          ],
+        ],
+        rotations: [2, 3, 4],
+      });
+      expect([...rotations.keys()]).toEqual([]);
+    });
+
+    test("leave out what something else reads too, and what depends on it", () => {
+      const { transforms, rotations, transformed } = planHoisting(planOf([...nodes, { op: "add", left: 2, right: 9 }]));
+      // Both sums read node 2, which the last node reads as well.
+      expect([...transforms.keys()]).toEqual([8]);
+      expect([...rotations]).toEqual([
+        [0, [2, 4]],
+        [1, [3]],
+      ]);
+      expect([...transformed]).toEqual([0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0]);
+    });
+
+    test.each([1, 2])("encrypted over two ciphertexts, alpha %i: what the clear interpreter says", async (alpha) => {
+      // Without the second transform, whose weights would have to be encoded at scale 1.
+      const start = [...nodes.slice(0, 8), { op: "add", left: 5, right: 7 } as const];
+      for (const list of [start, [...start, { op: "add", left: 8, right: 6 } as const]]) {
+        const plan = planOf(list);
+        const input = { shape: [8], data: Float64Array.from({ length: 8 }, (_, i) => (i - 3) / 8) };
+        const { owner, run } = await encryptedRun(plan, toyParameters(alpha));
+        const before = owner.context.ring.heap.usage().used;
+        const { data } = run(input);
+        expect(owner.context.ring.heap.usage().used).toBe(before);
+        expect(largestDifference(data, runClear(plan, input).data)).toBeLessThan(1e-3);
+      }
+    });
   });
 
   test("a sum is raised as soon as one of its terms is, and plain otherwise", () => {
@@ -219,6 +298,10 @@ describe("cost", () => {
       spy("multiply", () => counted.products++);
       spy("dotProduct", ([, lefts]) => {
         counted.products += (lefts as unknown[]).length;
+      });
+      // By blocks of a limb, and for both components.
+      spy("dotProductPair", ([, , rights, count]) => {
+        counted.products += 2 * (rights as unknown[]).length * ((count as number) / parameters.ringDegree);
       });
       runEncrypted(program, owner.evaluator.operations, ciphertexts);
       const { counts } = estimateCost(plan, parameters, schedule, demandKeys(plan, schedule));

@@ -14,25 +14,35 @@ const STRETCH = 1024;
 export interface Accumulators {
   readonly rounded: Float64Array;
   readonly wrapped: Int32Array;
+  /** By permutation, where each value goes. */
+  readonly places: WeakMap<Int32Array, Int32Array>;
 }
 
 export function createAccumulators(): Accumulators {
-  return { rounded: new Float64Array(STRETCH), wrapped: new Int32Array(STRETCH) };
+  return { rounded: new Float64Array(STRETCH), wrapped: new Int32Array(STRETCH), places: new WeakMap() };
 }
 
+/** The sum of products, from `initial` on where there is one, permuted where there is a permutation. */
 export function dotProduct(
   words: Int32Array,
-  { rounded, wrapped }: Accumulators,
+  accumulators: Accumulators,
   out: number,
   lefts: ArrayLike<number>,
   rights: ArrayLike<number>,
   count: number,
   { value: p, inverse }: Modulus,
+  initial?: number,
+  permutation?: Int32Array,
 ): void {
+  const { rounded, wrapped } = accumulators;
+  const places = permutation && placesOf(accumulators, permutation);
   for (let start = 0; start < count; start += STRETCH) {
     const length = Math.min(STRETCH, count - start);
-    rounded.fill(0);
-    wrapped.fill(0);
+    for (let i = 0; i < length; i++) {
+      const first = initial === undefined ? 0 : words[initial + start + i];
+      rounded[i] = first;
+      wrapped[i] = first;
+    }
     let k = 0;
     for (; k + 4 <= lefts.length; k += 4) {
       const [a0, a1, a2, a3] = [lefts[k] + start, lefts[k + 1] + start, lefts[k + 2] + start, lefts[k + 3] + start];
@@ -64,9 +74,19 @@ export function dotProduct(
       let sum = (wrapped[i] - Math.imul((rounded[i] * inverse) | 0, p)) | 0;
       sum += (sum >> 31) & p;
       sum -= p;
-      words[out + start + i] = sum + ((sum >> 31) & p);
+      words[out + (places ? places[start + i] : start + i)] = sum + ((sum >> 31) & p);
     }
   }
+}
+
+function placesOf({ places }: Accumulators, permutation: Int32Array): Int32Array {
+  let found = places.get(permutation);
+  if (!found) {
+    found = new Int32Array(permutation.length);
+    for (let i = 0; i < permutation.length; i++) found[permutation[i]] = i;
+    places.set(permutation, found);
+  }
+  return found;
 }
 
 export function convertBasis(

@@ -25,6 +25,25 @@ export interface BasisConversion {
   readonly target: Modulus;
 }
 
+/** How to bring an integer, given by mixed-radix digits, to a prime: x = d_0 + q_0 (d_1 + q_1 (d_2 + …)), each |d_j| < q_j / 2. */
+export interface MixedRadixLift {
+  /** q_j, the odd radix of each digit. */
+  readonly radices: readonly number[];
+  /** q_0 … q_j-1 modulo the target prime; the first is 1. */
+  readonly weights: readonly number[];
+  readonly target: Modulus;
+}
+
+/** Two of something, as of a ciphertext's components. */
+export type Pair<T> = readonly [T, T];
+
+export interface DotProductOptions {
+  /** Limbs that the sums start from; none by default. They may be the results, unless those are permuted. */
+  readonly initial?: Pair<number | undefined> | undefined;
+  /** An automorphism of the results, as in {@link Kernels.permute}. */
+  readonly permutation?: Int32Array | undefined;
+}
+
 export interface Kernels {
   readonly backend: string;
 
@@ -53,6 +72,17 @@ export interface Kernels {
    * be an input.
    */
   dotProduct(out: number, lefts: ArrayLike<number>, rights: ArrayLike<number>, count: number, modulus: Modulus): void;
+  /**
+   * {@link dotProduct} of two lists of left factors with one of right factors, which are read only once: products often wait for memory.
+   */
+  dotProductPair(
+    outs: Pair<number>,
+    lefts: Pair<ArrayLike<number>>,
+    rights: ArrayLike<number>,
+    count: number,
+    modulus: Modulus,
+    options?: DotProductOptions,
+  ): void;
 
   /**
    * outs[r] = biases[r] + sum over k of w[r][k] * ins[k], with the weights that a program holds; a program that accumulates adds that to
@@ -78,7 +108,16 @@ export interface Kernels {
    */
   convertBasis(out: number, sources: ArrayLike<number>, count: number, conversion: BasisConversion): void;
 
-  /** out[i] = limb[permutation[i]]: an automorphism on NTT values. `out` must not be the input. */
+  /**
+   * The integer with these mixed-radix digits modulo the target prime, exactly. Digits are residues in [0, q_j) and stand for their
+   * centred representatives, so that of all the integers that they could stand for it is the one in (-Q/2, Q/2).
+   */
+  liftDigits(out: number, digits: ArrayLike<number>, count: number, lift: MixedRadixLift): void;
+
+  /**
+   * out[i] = limb[permutation[i]]: an automorphism on NTT values (`automorphismPermutation`), of which four consecutive ones stay
+   * together. `out` must not be the input.
+   */
   permute(out: number, limb: number, permutation: Int32Array): void;
 
   /** Residues of signed integers, |value| < p. */

@@ -4,6 +4,7 @@ import type { Heap } from "../heap.ts";
 import { expandSeed } from "../random.ts";
 import { convertBasis, createAccumulators, dotProduct } from "./dot-product.ts";
 import type { Kernels } from "./kernels.ts";
+import { liftDigits } from "./mixed-radix.ts";
 import { forwardNtt, inverseNtt } from "./ntt.ts";
 import { packBits, unpackBits } from "./packing.ts";
 import * as pointwise from "./pointwise.ts";
@@ -30,7 +31,13 @@ export function createTypescriptKernels(heap: Heap): Kernels {
       dotProduct(heap.words, accumulators, out, lefts, rights, count, modulus),
     weightedSums: (program, outs, ins, biases, _scratch, count, modulus) =>
       weightedSums(heap.words, sums, program, outs, ins, biases, count, modulus),
+    dotProductPair(outs, lefts, rights, count, modulus, { initial, permutation } = {}) {
+      for (const i of [0, 1] as const) {
+        dotProduct(heap.words, accumulators, outs[i], lefts[i], rights, count, modulus, initial?.[i], permutation);
+      }
+    },
     convertBasis: (out, sources, count, conversion) => convertBasis(heap.words, out, sources, count, conversion),
+    liftDigits: (out, digits, count, lift) => liftDigits(heap.words, out, digits, count, lift),
     permute: (out, limb, permutation) => pointwise.permute(heap.words, out, limb, permutation),
     setSigned: (out, values, modulus) => pointwise.setSigned(heap.words, out, values, modulus),
     sampleUniform: (out, count, modulus, seed, nonce) =>

@@ -6,7 +6,7 @@ import type { WasmExports } from "../wasm/module.ts";
 import { type JobQueue, KERNEL_NAMES, MAX_CALLS, MAX_TASKS } from "./job-queue.ts";
 
 /** Calls that one task may make: with this many left, a batch is run before the next task is begun. */
-const CALLS_OF_A_TASK = 256;
+const CALLS_OF_A_TASK = 512;
 /** Words of arguments in memory (of `dotProduct`, `convertBasis`, `sampleUniform`, `weightedSums`) that one task may take. */
 const ARGUMENTS_OF_A_TASK: number = 32 * ARGUMENT_WORDS;
 

@@ -1,7 +1,14 @@
 /** The WebAssembly SIMD backend: the kernels of `assembly/`, on the memory that the heap lives in. */
 
 import type { Heap, HeapStorage } from "../heap.ts";
-import { type BasisConversion, type Kernels, MAX_DOT_PRODUCT_TERMS } from "../kernels/kernels.ts";
+import {
+  type BasisConversion,
+  type DotProductOptions,
+  type Kernels,
+  MAX_DOT_PRODUCT_TERMS,
+  type MixedRadixLift,
+  type Pair,
+} from "../kernels/kernels.ts";
 import { DIGIT, DIGIT_OFFSET, type WeightedSums } from "../kernels/weighted-sums.ts";
 import { MAX_PRIME_BITS, type Modulus, multiplyMod, reduceInteger } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
@@ -23,8 +30,15 @@ const PACKED_WORDS = (PACKED_AT_ONCE * MAX_PRIME_BITS) / 32 + 2;
 const CHACHA_WORDS = 16 + 64;
 /** Sources of a conversion: more primes than any digit or set of special primes has. */
 const MAX_SOURCES = 256;
+/** Words of a digit's entry (`assembly/mixed-radix.ts`). */
+const DIGIT_WORDS = 5;
 /** Words of memory that the arguments of one call may take. */
-export const ARGUMENT_WORDS: number = Math.max(2 * MAX_DOT_PRODUCT_TERMS, 4 * MAX_SOURCES, CHACHA_WORDS, PACKED_WORDS);
+export const ARGUMENT_WORDS: number = Math.max(
+  2 * MAX_DOT_PRODUCT_TERMS,
+  DIGIT_WORDS * MAX_SOURCES,
+  CHACHA_WORDS,
+  PACKED_WORDS,
+);
 
 /** A heap's words in WebAssembly memory. */
 export interface WasmStorage extends HeapStorage {
@@ -55,6 +69,39 @@ function shoupQuotient(w: number, p: number): number {
   return high * 65_536 + Math.floor((rest * 65_536) / p);
 }
 
+/** What centres residues modulo an odd q and makes them positive modulo p (`assembly/mixed-radix.ts`). */
+function centring(q: number, p: number): { half: number; shift: number; bound: number } {
+  const half = (q - 1) / 2;
+  let multiple = p;
+  while (multiple <= half) multiple *= 2;
+  return { half, shift: multiple - q, bound: multiple === p ? 0 : multiple / 2 };
+}
+
+/** Values that an automorphism leaves together, and the most orders of them that a table holds (`assembly/permutation.ts`). */
+const GROUP = 4;
+const MAX_ORDERS = 16;
+
+/** The table by which the kernels permute: orders of four values, then for each four values where they go and in which order. */
+function placesOf(permutation: Int32Array): [orders: Int32Array, entries: Int32Array] {
+  const orders = new Int32Array(MAX_ORDERS * GROUP);
+  const entries = new Int32Array(permutation.length / GROUP);
+  const known: string[] = [];
+  for (let to = 0; to < permutation.length; to += GROUP) {
+    const order = Array.from(permutation.subarray(to, to + GROUP), (from) => from % GROUP);
+    const name = order.join();
+    if (!known.includes(name)) {
+      // A word's four bytes, least significant first.
+      orders.set(
+        order.map((lane) => 0x03020100 + 0x04040404 * lane),
+        known.length * GROUP,
+      );
+      known.push(name);
+    }
+    entries[Math.floor(permutation[to] / GROUP)] = to * WORD_BYTES + known.indexOf(name);
+  }
+  return [orders, entries];
+}
+
 /** Addresses of a table's four lists of N words. */
 interface TableAddresses {
   readonly roots: number;
@@ -81,7 +128,7 @@ export interface WasmCalls {
 export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: WasmCalls): Kernels {
   const { exports: wasm, takeArguments } = calls;
   const tables = new WeakMap<NttTable, TableAddresses>();
-  const permutations = new WeakMap<Int32Array, number>();
+  const places = new WeakMap<Int32Array, number>();
   const constants = new WeakMap<Modulus, number>();
   let constantsOffset = 0;
   let constantsLeft = 0;
@@ -135,11 +182,11 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     return found;
   }
 
-  function permutationAddress(permutation: Int32Array): number {
-    let found = permutations.get(permutation);
+  function placesAddress(permutation: Int32Array): number {
+    let found = places.get(permutation);
     if (found === undefined) {
-      found = upload(permutation);
-      permutations.set(permutation, found);
+      found = upload(...placesOf(permutation));
+      places.set(permutation, found);
     }
     return found;
   }
@@ -150,9 +197,9 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     const shift = product === 0 ? 0 : p - product;
     const address = constantsOf(target);
     if (sources.length === 1) {
-      // The nearest multiple of an odd q is q itself exactly above (q - 1) / 2.
-      const half = Math.floor(1 / sourceInverses[0] / 2);
-      wasm.liftSingle(out * WORD_BYTES, sources[0] * WORD_BYTES, count, half, shift, p, Math.floor(TWO_32 / p));
+      // One residue is its own mixed-radix digit.
+      const { half, shift: added, bound } = centring(Math.round(1 / sourceInverses[0]), p);
+      wasm.liftSingle(out * WORD_BYTES, sources[0] * WORD_BYTES, count, half, added, bound, p);
       return;
     }
     const argumentsOffset = takeArguments(4 * sources.length);
@@ -163,6 +210,29 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
       view.setFloat64(16 * j + 8, sourceInverses[j], true);
     }
     wasm.convertBasis(out * WORD_BYTES, argumentsOffset * WORD_BYTES, sources.length, count, shift, address);
+  }
+
+  function liftDigits(out: number, digits: ArrayLike<number>, count: number, lift: MixedRadixLift): void {
+    const { radices, weights, target } = lift;
+    const { value: p } = target;
+    const first = centring(radices[0], p);
+    if (digits.length === 1) {
+      const { half, shift, bound } = first;
+      wasm.liftSingle(out * WORD_BYTES, digits[0] * WORD_BYTES, count, half, shift, bound, p);
+      return;
+    }
+    const argumentsOffset = takeArguments(DIGIT_WORDS * digits.length);
+    const { words } = heap;
+    for (let j = 0; j < digits.length; j++) {
+      const { half, shift } = centring(radices[j], p);
+      const at = argumentsOffset + DIGIT_WORDS * j;
+      words[at] = digits[j] * WORD_BYTES;
+      words[at + 1] = half;
+      words[at + 2] = shift;
+      words[at + 3] = weights[j];
+      words[at + 4] = shoupQuotient(weights[j], p);
+    }
+    wasm.liftDigits(out * WORD_BYTES, argumentsOffset * WORD_BYTES, digits.length, count, first.bound, p);
   }
 
   function dotProduct(
@@ -212,6 +282,38 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     constants.setFloat32(8, DIGIT / p, true);
     const [program, first, second] = [block.offset, inputs, outputs].map((at) => at * WORD_BYTES);
     wasm.weightedSums(program, first, second, scratch * WORD_BYTES, count);
+  }
+
+  function dotProductPair(
+    outs: Pair<number>,
+    [lefts0, lefts1]: Pair<ArrayLike<number>>,
+    rights: ArrayLike<number>,
+    count: number,
+    modulus: Modulus,
+    { initial, permutation }: DotProductOptions = {},
+  ): void {
+    const address = constantsOf(modulus);
+    const places = permutation ? placesAddress(permutation) : 0;
+    const argumentsOffset = takeArguments(3 * rights.length);
+    const { words } = heap;
+    for (let k = 0; k < rights.length; k++) {
+      const at = argumentsOffset + 3 * k;
+      words[at] = lefts0[k] * WORD_BYTES;
+      words[at + 1] = lefts1[k] * WORD_BYTES;
+      words[at + 2] = rights[k] * WORD_BYTES;
+    }
+    wasm.dotProductPair(
+      outs[0] * WORD_BYTES,
+      outs[1] * WORD_BYTES,
+      // No limb stands at address 0: arguments were there before.
+      (initial?.[0] ?? 0) * WORD_BYTES,
+      (initial?.[1] ?? 0) * WORD_BYTES,
+      argumentsOffset * WORD_BYTES,
+      rights.length,
+      count,
+      address,
+      places,
+    );
   }
 
   function sampleUniform(out: number, count: number, { value }: Modulus, seed: Uint8Array, nonce: Uint8Array): void {
@@ -287,9 +389,11 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
       ),
     dotProduct,
     weightedSums,
+    dotProductPair,
     convertBasis,
+    liftDigits,
     permute: (out, limb, permutation) =>
-      wasm.permute(out * WORD_BYTES, limb * WORD_BYTES, permutationAddress(permutation), permutation.length),
+      wasm.permute(out * WORD_BYTES, limb * WORD_BYTES, placesAddress(permutation), permutation.length),
     setSigned(out, values, { value }) {
       heap.words.set(values, out);
       wasm.reduceSigned(out * WORD_BYTES, values.length, value);

@@ -30,18 +30,30 @@ export interface WasmExports {
     prime: number,
   ): void;
   reduceSigned(limb: number, count: number, prime: number): void;
-  permute(out: number, limb: number, permutation: number, count: number): void;
+  permute(out: number, limb: number, places: number, count: number): void;
   dotProduct(out: number, pairs: number, terms: number, count: number, constants: number): void;
   weightedSums(program: number, inputs: number, outputs: number, scratch: number, count: number): void;
+  dotProductPair(
+    out0: number,
+    out1: number,
+    initial0: number,
+    initial1: number,
+    list: number,
+    terms: number,
+    count: number,
+    constants: number,
+    places: number,
+  ): void;
   liftSingle(
     out: number,
     source: number,
     count: number,
     half: number,
     shift: number,
+    bound: number,
     prime: number,
-    unitQuotient: number,
   ): void;
+  liftDigits(out: number, digits: number, terms: number, count: number, bound: number, prime: number): void;
   convertBasis(out: number, sources: number, terms: number, count: number, shift: number, constants: number): void;
   sampleUniform(out: number, count: number, prime: number, state: number): void;
   packBits(out: number, limb: number, count: number, bits: number): void;

@@ -1,5 +1,6 @@
 // Sums of products in 64-bit accumulators with one reduction at the end, and base conversion built on them.
-import { multiplyHigh, PRIME, reduceOnce, reduceWide, UNIT_QUOTIENT, WRAP, WRAP_QUOTIENT } from "./lanes";
+import { PRIME, reduceWide, UNIT_QUOTIENT, WRAP, WRAP_QUOTIENT } from "./lanes";
+import { place } from "./permutation";
 
 /** Products below 2^60 that are added before the accumulators are folded: 8 of them and a folded rest stay below 2^64. */
 const FLUSH: usize = 8;
@@ -74,29 +75,104 @@ export function dotProduct(out: usize, pairs: usize, terms: i32, count: i32, con
   }
 }
 
+/** An entry of `dotProductPair`'s list of terms, in bytes: addresses of the two left factors and of the right one. */
+const TERM: usize = 12;
+
 /**
- * The centred lift of one prime's residues to another prime: x - q where x > q / 2, modulo p.
+ * Two sums of products with the same right factors, which are read once: sums over k of lefts0[k] * rights[k] and of lefts1[k] * rights[k],
+ * each modulo p, in [0, p), plus a limb unless its address is 0.
  *
- * @param shift -q modulo p.
+ * @param places A permutation's table (`permutation.ts`) for both results, or 0.
  */
-export function liftSingle(
-  out: usize,
-  source: usize,
+export function dotProductPair(
+  out0: usize,
+  out1: usize,
+  initial0: usize,
+  initial1: usize,
+  list: usize,
+  terms: i32,
   count: i32,
-  half: u32,
-  shift: u32,
-  prime: u32,
-  unitQuotient: u32,
+  constants: usize,
+  places: usize,
 ): void {
-  const p = i32x4.splat(prime);
-  const quotient = i32x4.splat(unitQuotient);
-  const middle = i32x4.splat(half);
-  const minus = i32x4.splat(shift);
-  for (let i: usize = 0, bytes = (<usize>count) << 2; i < bytes; i += 16) {
-    const x = v128.load(source + i);
-    const residue = reduceOnce(v128.sub<i32>(x, v128.mul<i32>(multiplyHigh(x, quotient), p)), p);
-    const correction = v128.and(v128.gt<u32>(x, middle), minus);
-    v128.store(out + i, reduceOnce(v128.add<i32>(residue, correction), p));
+  const p = v128.load32_splat(constants + PRIME);
+  const unitQuotient = v128.load32_splat(constants + UNIT_QUOTIENT);
+  const wrap = v128.load32_splat(constants + WRAP);
+  const wrapQuotient = v128.load32_splat(constants + WRAP_QUOTIENT);
+  const mask = i64x2.splat(0xffffffff);
+  const end = list + <usize>terms * TERM;
+  for (let i: usize = 0, bytes = (<usize>count) << 2; i < bytes; i += 32) {
+    let s0 = i64x2.splat(0);
+    let s1 = i64x2.splat(0);
+    let s2 = i64x2.splat(0);
+    let s3 = i64x2.splat(0);
+    let t0 = i64x2.splat(0);
+    let t1 = i64x2.splat(0);
+    let t2 = i64x2.splat(0);
+    let t3 = i64x2.splat(0);
+    if (initial0 !== 0) {
+      const x0 = v128.load(initial0 + i);
+      const x1 = v128.load(initial0 + i, 16);
+      s0 = v128.extend_low<u32>(x0);
+      s1 = v128.extend_high<u32>(x0);
+      s2 = v128.extend_low<u32>(x1);
+      s3 = v128.extend_high<u32>(x1);
+    }
+    if (initial1 !== 0) {
+      const x0 = v128.load(initial1 + i);
+      const x1 = v128.load(initial1 + i, 16);
+      t0 = v128.extend_low<u32>(x0);
+      t1 = v128.extend_high<u32>(x0);
+      t2 = v128.extend_low<u32>(x1);
+      t3 = v128.extend_high<u32>(x1);
+    }
+    let term = list;
+    while (true) {
+      const stop = min(end, term + FLUSH * TERM);
+      for (; term < stop; term += TERM) {
+        const left0 = <usize>load<u32>(term) + i;
+        const left1 = <usize>load<u32>(term, 4) + i;
+        const right = <usize>load<u32>(term, 8) + i;
+        const y0 = v128.load(right);
+        const x0 = v128.load(left0);
+        s0 = v128.add<i64>(s0, v128.extmul_low<u32>(x0, y0));
+        s1 = v128.add<i64>(s1, v128.extmul_high<u32>(x0, y0));
+        const z0 = v128.load(left1);
+        t0 = v128.add<i64>(t0, v128.extmul_low<u32>(z0, y0));
+        t1 = v128.add<i64>(t1, v128.extmul_high<u32>(z0, y0));
+        const y1 = v128.load(right, 16);
+        const x1 = v128.load(left0, 16);
+        s2 = v128.add<i64>(s2, v128.extmul_low<u32>(x1, y1));
+        s3 = v128.add<i64>(s3, v128.extmul_high<u32>(x1, y1));
+        const z1 = v128.load(left1, 16);
+        t2 = v128.add<i64>(t2, v128.extmul_low<u32>(z1, y1));
+        t3 = v128.add<i64>(t3, v128.extmul_high<u32>(z1, y1));
+      }
+      if (term >= end) break;
+      s0 = fold(s0, wrap, mask);
+      s1 = fold(s1, wrap, mask);
+      s2 = fold(s2, wrap, mask);
+      s3 = fold(s3, wrap, mask);
+      t0 = fold(t0, wrap, mask);
+      t1 = fold(t1, wrap, mask);
+      t2 = fold(t2, wrap, mask);
+      t3 = fold(t3, wrap, mask);
+    }
+    const r0 = reduceWide(s0, s1, unitQuotient, wrap, wrapQuotient, p);
+    const r1 = reduceWide(s2, s3, unitQuotient, wrap, wrapQuotient, p);
+    const r2 = reduceWide(t0, t1, unitQuotient, wrap, wrapQuotient, p);
+    const r3 = reduceWide(t2, t3, unitQuotient, wrap, wrapQuotient, p);
+    if (places !== 0) {
+      place(out0, places, i, r0);
+      place(out0, places, i + 16, r1);
+      place(out1, places, i, r2);
+      place(out1, places, i + 16, r3);
+    } else {
+      v128.store(out0 + i, r0);
+      v128.store(out0 + i, r1, 16);
+      v128.store(out1 + i, r2);
+      v128.store(out1 + i, r3, 16);
+    }
   }
 }
 

@@ -1,6 +1,8 @@
-export { convertBasis, dotProduct, liftSingle } from "./dot-product";
+export { convertBasis, dotProduct, dotProductPair } from "./dot-product";
+export { liftDigits, liftSingle } from "./mixed-radix";
 export { forwardNtt, inverseNtt } from "./ntt";
 export { packBits, unpackBits } from "./packing";
-export { add, multiplyScalar, negate, permute, reduceSigned, subtract, subtractMultiplyScalar } from "./pointwise";
+export { permute } from "./permutation";
+export { add, multiplyScalar, negate, reduceSigned, subtract, subtractMultiplyScalar } from "./pointwise";
 export { sampleUniform } from "./uniform";
 export { weightedSums } from "./weighted-sums";

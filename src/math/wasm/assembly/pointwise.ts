@@ -53,15 +53,6 @@ export function subtractMultiplyScalar(
   }
 }
 
-export function permute(out: usize, limb: usize, permutation: usize, count: i32): void {
-  for (let i: usize = 0, bytes = (<usize>count) << 2; i < bytes; i += VECTOR) {
-    store<u32>(out + i, load<u32>(limb + ((<usize>load<u32>(permutation + i)) << 2)));
-    store<u32>(out + i + 4, load<u32>(limb + ((<usize>load<u32>(permutation + i + 4)) << 2)));
-    store<u32>(out + i + 8, load<u32>(limb + ((<usize>load<u32>(permutation + i + 8)) << 2)));
-    store<u32>(out + i + 12, load<u32>(limb + ((<usize>load<u32>(permutation + i + 12)) << 2)));
-  }
-}
-
 /** Residues of signed values in (-p, p), in place. */
 export function reduceSigned(limb: usize, count: i32, prime: u32): void {
   const p = i32x4.splat(prime);
