@@ -9,10 +9,10 @@ import {
   type MixedRadixLift,
   type Pair,
 } from "../kernels/kernels.ts";
-import { DIGIT, DIGIT_OFFSET, type WeightedSums } from "../kernels/weighted-sums.ts";
-import { MAX_PRIME_BITS, type Modulus, multiplyMod, reduceInteger } from "../modular.ts";
+import { MAX_PRIME_BITS, type Modulus, multiplyMod } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
 import type { WasmExports } from "./module.ts";
+import { bindWeightedSums } from "./weighted-sums.ts";
 
 const WORD_BYTES = 4;
 const PAGE_BYTES = 65_536;
@@ -252,38 +252,6 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     wasm.dotProduct(out * WORD_BYTES, argumentsOffset * WORD_BYTES, lefts.length, count, address);
   }
 
-  function weightedSums(
-    { block, sums }: WeightedSums,
-    outs: ArrayLike<number>,
-    ins: ArrayLike<number>,
-    biases: ArrayLike<number>,
-    scratch: number,
-    count: number,
-    modulus: Modulus,
-  ): void {
-    const { value: p } = modulus;
-    const inputs = takeArguments(ins.length + 3 * outs.length + 5);
-    const outputs = inputs + ins.length;
-    const additions = outputs + outs.length;
-    const { words } = heap;
-    for (let k = 0; k < ins.length; k++) words[inputs + k] = ins[k] * WORD_BYTES;
-    for (let r = 0; r < outs.length; r++) {
-      words[outputs + r] = outs[r] * WORD_BYTES;
-      const offset = multiplyMod(reduceInteger(sums[r], modulus), DIGIT_OFFSET % p, modulus);
-      const addition = (offset + biases[r]) % p;
-      words[additions + 2 * r] = addition % DIGIT;
-      words[additions + 2 * r + 1] = Math.floor(addition / DIGIT);
-    }
-    const zeros = additions + 2 * outs.length;
-    words.fill(0, zeros, zeros + 2);
-    const constants = new DataView(memory.buffer, (zeros + 2) * WORD_BYTES);
-    constants.setUint32(0, p, true);
-    constants.setFloat32(4, 1 / p, true);
-    constants.setFloat32(8, DIGIT / p, true);
-    const [program, first, second] = [block.offset, inputs, outputs].map((at) => at * WORD_BYTES);
-    wasm.weightedSums(program, first, second, scratch * WORD_BYTES, count);
-  }
-
   function dotProductPair(
     outs: Pair<number>,
     [lefts0, lefts1]: Pair<ArrayLike<number>>,
@@ -388,7 +356,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
         value,
       ),
     dotProduct,
-    weightedSums,
+    weightedSums: bindWeightedSums(heap, memory, calls),
     dotProductPair,
     convertBasis,
     liftDigits,
