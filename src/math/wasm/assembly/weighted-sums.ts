@@ -23,10 +23,13 @@ function split(from: usize, to: usize, bytes: usize): void {
   const low = i32x4.splat(0x7fff);
   const high = i32x4.splat(0xffff0000);
   const centre = i16x8.splat(0x4000);
-  for (let i: usize = 0; i < bytes; i += 16) {
-    const x = v128.load(from + i);
-    const digits = v128.or(v128.and(x, low), v128.and(v128.shl<i32>(x, 1), high));
-    v128.store(to + i, v128.sub<i16>(digits, centre));
+  for (let i: usize = 0; i < bytes; i += 32) {
+    const x0 = v128.load(from + i);
+    const x1 = v128.load(from + i, 16);
+    const digits0 = v128.or(v128.and(x0, low), v128.and(v128.shl<i32>(x0, 1), high));
+    const digits1 = v128.or(v128.and(x1, low), v128.and(v128.shl<i32>(x1, 1), high));
+    v128.store(to + i, v128.sub<i16>(digits0, centre));
+    v128.store(to + i, v128.sub<i16>(digits1, centre), 16);
   }
 }
 
@@ -42,21 +45,37 @@ function reduceRow(out: usize, sums: usize, bytes: usize, accumulate: i32, const
   const highInverse = v128.load32_splat(constants + HIGH_INVERSE);
   const magic = f32x4.splat(MAGIC);
   const magicBits = i32x4.splat(MAGIC_BITS);
-  for (let i: usize = 0; i < bytes; i += 16) {
-    const first = v128.load(sums + 2 * i);
-    const second = v128.load(sums + 2 * i, 16);
-    const low = v128.shuffle<i32>(first, second, 0, 2, 4, 6);
-    const high = v128.shuffle<i32>(first, second, 1, 3, 5, 7);
-    const fraction = v128.add<f32>(
-      v128.mul<f32>(v128.convert<i32>(high), highInverse),
-      v128.mul<f32>(v128.convert<i32>(low), inverse),
+  // Two vectors at a time: their chains of dependent steps overlap.
+  for (let i: usize = 0; i < bytes; i += 32) {
+    const first0 = v128.load(sums + 2 * i);
+    const second0 = v128.load(sums + 2 * i, 16);
+    const first1 = v128.load(sums + 2 * i, 32);
+    const second1 = v128.load(sums + 2 * i, 48);
+    const low0 = v128.shuffle<i32>(first0, second0, 0, 2, 4, 6);
+    const high0 = v128.shuffle<i32>(first0, second0, 1, 3, 5, 7);
+    const low1 = v128.shuffle<i32>(first1, second1, 0, 2, 4, 6);
+    const high1 = v128.shuffle<i32>(first1, second1, 1, 3, 5, 7);
+    const fraction0 = v128.add<f32>(
+      v128.mul<f32>(v128.convert<i32>(high0), highInverse),
+      v128.mul<f32>(v128.convert<i32>(low0), inverse),
     );
-    const quotient = v128.sub<i32>(v128.add<f32>(fraction, magic), magicBits);
-    const sum = v128.add<i32>(v128.shl<i32>(high, 15), low);
-    const remainder = v128.sub<i32>(sum, v128.mul<i32>(quotient, p));
+    const fraction1 = v128.add<f32>(
+      v128.mul<f32>(v128.convert<i32>(high1), highInverse),
+      v128.mul<f32>(v128.convert<i32>(low1), inverse),
+    );
+    const quotient0 = v128.sub<i32>(v128.add<f32>(fraction0, magic), magicBits);
+    const quotient1 = v128.sub<i32>(v128.add<f32>(fraction1, magic), magicBits);
+    const remainder0 = v128.sub<i32>(v128.add<i32>(v128.shl<i32>(high0, 15), low0), v128.mul<i32>(quotient0, p));
+    const remainder1 = v128.sub<i32>(v128.add<i32>(v128.shl<i32>(high1, 15), low1), v128.mul<i32>(quotient1, p));
     // In (-p, p): a negative one is a large unsigned number.
-    const value = v128.min<u32>(remainder, v128.add<i32>(remainder, p));
-    v128.store(out + i, accumulate ? reduceOnce(v128.add<i32>(v128.load(out + i), value), p) : value);
+    let value0 = v128.min<u32>(remainder0, v128.add<i32>(remainder0, p));
+    let value1 = v128.min<u32>(remainder1, v128.add<i32>(remainder1, p));
+    if (accumulate) {
+      value0 = reduceOnce(v128.add<i32>(v128.load(out + i), value0), p);
+      value1 = reduceOnce(v128.add<i32>(v128.load(out + i, 16), value1), p);
+    }
+    v128.store(out + i, value0);
+    v128.store(out + i, value1, 16);
   }
 }
 
