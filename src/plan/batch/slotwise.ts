@@ -17,8 +17,8 @@ export interface SlotwiseTile {
   readonly squares: readonly (readonly number[])[] | undefined;
 }
 
-/** What a tile's inputs and intermediate elements may take in the cache together, in words: half a megabyte. */
-const STRETCH_BUDGET = 2 ** 17;
+/** What a tile's inputs and intermediate elements may take in the cache together, in words: a megabyte. */
+const STRETCH_BUDGET = 2 ** 18;
 const SHORTEST_STRETCH = 128;
 
 /** Slots that are worked through at a time: a power of two. */
