@@ -73,9 +73,11 @@ async function benchCkks(): Promise<void> {
 
 async function benchNetworks(): Promise<void> {
   const rival = await createRival(YARDSTICK);
-  for (const name of NETWORKS) {
-    if (options.grep && !isWanted({ name: `network/${name}`, params: "" })) continue;
-    const { cases, memory, close } = await networkBench(name, rival);
+  for (const fixture of NETWORKS) {
+    const { name, large } = fixture;
+    // Those that are asked for by name are always measured.
+    if (options.grep ? !isWanted({ name: `network/${name}`, params: "" }) : options.quick && large) continue;
+    const { cases, memory, close } = await networkBench(fixture, rival);
     measureAll(`Network ${name}`, cases);
     await close();
     const [keys, heap] = [memory.keyBytes, memory.heapBytes].map((bytes) => (bytes / 1e6).toFixed(1));

@@ -44,7 +44,14 @@ function runNode(script: string): string {
 describe("the package as it would be published", () => {
   test("holds the build and its papers, and no source, test or build information", () => {
     const paths = files.map(({ path }) => path);
-    for (const needed of ["README.md", "LICENSE", "SECURITY.md", "dist/cli/main.js", "dist/api/index.d.ts"]) {
+    for (const needed of [
+      "README.md",
+      "LICENSE",
+      "SECURITY.md",
+      "dist/cli/main.js",
+      "dist/api/index.d.ts",
+      "dist/math/wasm/kernels.wasm",
+    ]) {
       expect(paths).toContain(needed);
     }
     expect(paths.filter((path) => /^(src|test|tools|docs)\/|tsbuildinfo|\.test\./.test(path))).toEqual([]);
@@ -88,6 +95,20 @@ describe("the package as it would be published", () => {
     cpSync(join(root, "assets", "models", "lenet1-square.pt"), join(consumer, "model.pt"));
     cpSync(join(root, "assets", "digits", "digit7-a.png"), join(consumer, "digit.png"));
     expect(runNode(program).trim()).toBe("class 7");
+  });
+
+  test("a server runs from it, and finds the file that its threads start from", () => {
+    mkdirSync(join(consumer, "models"), { recursive: true });
+    cpSync(join(root, "test", "fixtures", "variants", "linear-plain.pt"), join(consumer, "models", "linear.pt"));
+    const script = `import { createClient } from "crcnn/client";
+    import { serve } from "crcnn/server/node";
+    const server = await serve({ models: "models", port: 0, workers: 1, threads: 2 });
+    const session = await createClient({ server: server.url }).open("linear", { inputShape: [12] });
+    const { logits } = await session.classify({ shape: [12], data: new Float64Array(12).fill(0.5) });
+    await session.close();
+    await server.close();
+    console.log(logits.data.every(Number.isFinite), logits.data.length);`;
+    expect(runNode(script).trim()).toMatch(/^true \d+$/);
   });
 
   test("its types serve a strict program in TypeScript", () => {

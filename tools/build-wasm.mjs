@@ -44,7 +44,7 @@ async function compile(extra) {
 
 const describe = (name, wasm, memory) => `
 /** On ${memory} memory: ${wasm.length} bytes, SHA-256 ${createHash("sha256").update(wasm).digest("hex")}. */
-export const ${name} =
+export const ${name}: string =
   "${wasm.toString("base64")}";
 `;
 const text = `// Generated from assembly/ by tools/build-wasm.mjs, which CI repeats. Do not edit.

@@ -1,5 +1,5 @@
 // Everything that CI runs, for a person and for .ci/run: tests, format and lint, types of the tests, the build from scratch (which
-// refuses upward imports), the packed package. Ends with the tests' own count.
+// refuses upward imports), the packed package, alone and on every runtime. Ends with the tests' own count, all sets together.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,6 @@ import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const scratch = mkdtempSync(join(tmpdir(), "crcnn-check-"));
-const report = join(scratch, "tests.json");
 const tool = (...path) => [process.execPath, join(root, "node_modules", ...path)];
 const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ["npm"];
 
@@ -25,29 +24,40 @@ const check = (name, command, ...args) => {
   if (!run(name, command, ...args)) failures.push(name);
 };
 
+const counts = { passed: 0, failed: 0, skipped: 0 };
+/** Runs a set of tests and adds what its runner has counted. */
+function checkTests(name, script) {
+  const report = join(scratch, `${script.replace(":", "-")}.json`);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  check(name, npm, "run", "--silent", script, "--", ...reporters);
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(readFileSync(report, "utf8"));
+    counts.passed += numPassedTests;
+    counts.failed += numFailedTests;
+    counts.skipped += numPendingTests + numTodoTests;
+    if (numPassedTests === 0) failures.push(`${name}: no test ran`);
+  } catch (error) {
+    failures.push(`the report of the ${name} (${error.message})`);
+  }
+}
+
 // First, since it installs what the others need.
-check("tests", npm, "test", "--", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`);
-check("soak test", npm, "run", "--silent", "test:soak");
+checkTests("tests", "test");
+checkTests("large networks", "test:networks");
+checkTests("soak test", "test:soak");
+checkTests("tests on every runtime", "test:runtimes");
 check("format and lint", tool("@biomejs", "biome", "bin", "biome"), "ci", ".");
 check("generated files", [process.execPath], join(root, "tools", "build-wasm.mjs"), "--check");
 // From scratch: an incremental build could pass over a file whose tier lost a reference.
 rmSync(join(root, "dist"), { recursive: true, force: true });
-check("build and import direction", tool("@typescript", "native", "bin", "tsc"), "-b");
+check("build and import direction", [process.execPath], join(root, "tools", "setup.mjs"));
 check("types of the tests", tool("@typescript", "native", "bin", "tsc"), "-p", "test");
 check("types of the benchmarks", tool("@typescript", "native", "bin", "tsc"), "-p", "bench", "--noEmit");
 check("package metadata", tool("publint", "src", "cli.js"), "--strict");
 check("package types", tool("@arethetypeswrong", "cli", "dist", "index.js"), "--pack", ".", "--profile", "esm-only");
 
-let counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0 };
-try {
-  counts = JSON.parse(readFileSync(report, "utf8"));
-} catch (error) {
-  failures.push(`the tests' report (${error.message})`);
-}
 rmSync(scratch, { recursive: true, force: true });
-const skipped = counts.numPendingTests + counts.numTodoTests;
-if (skipped > 0) failures.push(`${skipped} skipped tests`);
-if (counts.numPassedTests === 0) failures.push("no test ran");
+if (counts.skipped > 0) failures.push(`${counts.skipped} skipped tests`);
 if (failures.length > 0) console.error(`\nfailed: ${failures.join(", ")}`);
-console.log(`${counts.numPassedTests} passed, ${counts.numFailedTests} failed, ${skipped} skipped`);
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exit(failures.length > 0 ? 1 : 0);

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const [major, minor] = process.versions.node.split(".").map(Number);
@@ -37,3 +37,9 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lockfile) {
 }
 if (!existsSync(join(root, "dist", "cli", "main.js"))) console.error("crcnn: building …");
 run("the build", process.execPath, [join(root, "node_modules", "@typescript", "native", "bin", "tsc"), "-b"]);
+
+const kernels = join(root, "dist", "math", "wasm");
+const { KERNELS_BASE64 } = await import(pathToFileURL(join(kernels, "kernels.gen.js")).href);
+const wasm = Buffer.from(KERNELS_BASE64, "base64");
+const file = join(kernels, "kernels.wasm");
+if (!existsSync(file) || !readFileSync(file).equals(wasm)) writeFileSync(file, wasm);

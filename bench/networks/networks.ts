@@ -5,7 +5,7 @@ import { type CompiledNetwork, compile, loadTorch } from "crcnn/builder";
 import { readNpy } from "crcnn/data";
 import { createEngine, createThreadedEngine, type Engine } from "crcnn/math";
 import { createOwner } from "crcnn/owner";
-import { prepareProgram, runEncrypted } from "crcnn/plan";
+import { prepareProgram, runEncrypted, type Shape, type Tensor } from "crcnn/plan";
 import { freeCiphertext, modulusBits, serializeEvaluationKeys } from "crcnn/rlwe";
 import { type Case, requireNear } from "../measure.ts";
 import { randomReals } from "../random.ts";
@@ -14,8 +14,26 @@ import { bytesMoved } from "../traffic.ts";
 
 /** Seen from `bench/dist/networks`. */
 const FIXTURES = new URL("../../../test/fixtures/", import.meta.url);
-const IMAGE = { shape: [1, 28, 28], size: 784 };
-export const NETWORKS: readonly string[] = ["lenet1-square", "tenseal-net", "mlp", "linear"];
+
+export interface FixtureNetwork {
+  readonly name: string;
+  /** Its images under `samples`. */
+  readonly samples: string;
+  /** Takes too long for `--quick`, and for the TypeScript kernels. */
+  readonly large?: boolean;
+}
+
+export const NETWORKS: readonly FixtureNetwork[] = [
+  { name: "lenet1-square", samples: "mnist16" },
+  { name: "tenseal-net", samples: "mnist16" },
+  { name: "lenet1-one-square", samples: "mnist16" },
+  { name: "cryptonets", samples: "mnist16" },
+  { name: "mlp", samples: "mnist16" },
+  { name: "linear", samples: "mnist16" },
+  { name: "fashion-cnn-bn-square", samples: "fashion16", large: true },
+  { name: "lenet5-square", samples: "mnist16", large: true },
+  { name: "cifar-like", samples: "cifar-like16", large: true },
+];
 /** Relative to the largest logit: what compile() promises by default. */
 const PRECISION = 1e-3;
 /** Of a rotation at scale 2^26; `ckks/evaluation.ts` says why it is no less. */
@@ -32,12 +50,14 @@ export interface NetworkBench {
   close(): Promise<void>;
 }
 
-/** The same network on one thread, on two, and with the TypeScript kernels. */
-export async function networkBench(name: string, rival: Rival): Promise<NetworkBench> {
-  const network = compileFixture(name);
+/** The same network on one thread, on two, and, where it is not large, with the TypeScript kernels. */
+export async function networkBench(fixture: FixtureNetwork, rival: Rival): Promise<NetworkBench> {
+  const { name, large = false } = fixture;
+  const image = firstImage(fixture);
+  const network = compileFixture(name, image.input.shape);
   const turns = yardstick(rival);
   const two = await createThreadedEngine({ threads: 2 });
-  const wasm = await serve(name, network, createEngine({ backend: "wasm" }));
+  const wasm = await serve(image, network, createEngine({ backend: "wasm" }));
   const { parameters } = network.manifest;
   const bits = modulusBits([...parameters.dataPrimes, ...parameters.specialPrimes]).toFixed(0);
   const cost = network.costs[0]!;
@@ -48,11 +68,15 @@ export async function networkBench(name: string, rival: Rival): Promise<NetworkB
     bytes: bytesMoved(parameters.ringDegree, cost.counts),
   };
   const params = `N=${parameters.ringDegree}, log2 QP ${bits}, ${cost.rotations} rotations`;
-  const cases = [
+  const servers = [
     { ...wasm, suffix: "" },
-    { ...(await serve(name, network, two)), suffix: ", 2 threads" },
-    { ...(await serve(name, network, createEngine({ backend: "ts" }))), suffix: ", TypeScript kernels" },
-  ].map(({ run, verify, suffix }) => ({
+    { ...(await serve(image, network, two)), suffix: ", 2 threads" },
+  ];
+  if (!large) {
+    const slow = await serve(image, network, createEngine({ backend: "ts" }));
+    servers.push({ ...slow, suffix: ", TypeScript kernels" });
+  }
+  const cases = servers.map(({ run, verify, suffix }) => ({
     ...common,
     params: params + suffix,
     ours: run,
@@ -64,9 +88,25 @@ export async function networkBench(name: string, rival: Rival): Promise<NetworkB
   return { cases, memory: wasm.memory, close: two.close };
 }
 
-function compileFixture(name: string): CompiledNetwork {
+function compileFixture(name: string, inputShape: Shape): CompiledNetwork {
   const model = loadTorch(readFileSync(new URL(`models/${name}/${name}.pt`, FIXTURES)), name);
-  return compile(model, { inputShape: IMAGE.shape });
+  return compile(model, { inputShape });
+}
+
+interface Image {
+  readonly input: Tensor;
+  readonly logits: Float64Array;
+}
+
+function firstImage({ name, samples }: FixtureNetwork): Image {
+  const images = readNpy(readFileSync(new URL(`samples/${samples}.input.npy`, FIXTURES)));
+  const logits = readNpy(readFileSync(new URL(`models/${name}/${name}.logits.npy`, FIXTURES)));
+  const shape = images.shape.slice(1);
+  const size = shape.reduce((product, length) => product * length, 1);
+  return {
+    input: { shape, data: images.data.slice(0, size) },
+    logits: logits.data.slice(0, logits.shape.at(-1)),
+  };
 }
 
 function yardstick(rival: Rival): { rotate: () => void; verify: () => void } {
@@ -84,17 +124,14 @@ function yardstick(rival: Rival): { rotate: () => void; verify: () => void } {
 
 /** A server with keys, encoded weights and one encrypted image. */
 async function serve(
-  name: string,
+  { input: image, logits }: Image,
   { manifest, plans, schedules }: CompiledNetwork,
   engine: Engine,
 ): Promise<{ run: () => void; verify: () => void; memory: NetworkBench["memory"] }> {
   const owner = await createOwner(manifest, { engine });
   const segment = manifest.segments[0]!;
   const program = prepareProgram(plans[0]!, schedules[0]!, owner.evaluator.encoder);
-  const images = readNpy(readFileSync(new URL("samples/mnist16.input.npy", FIXTURES)));
-  const logits = readNpy(readFileSync(new URL(`models/${name}/${name}.logits.npy`, FIXTURES)));
-  const [image, expected] = [images.data.slice(0, IMAGE.size), logits.data.slice(0, logits.shape.at(-1))];
-  const input = owner.encryptInput(segment, { shape: IMAGE.shape, data: Float64Array.from(image) });
+  const input = owner.encryptInput(segment, image);
   const evaluate = (): ReturnType<typeof runEncrypted> => runEncrypted(program, owner.evaluator.operations, input);
   const { heap } = owner.context.ring;
   return {
@@ -103,8 +140,8 @@ async function serve(
       const result = evaluate();
       const { data } = owner.decryptOutput(segment, result);
       result.forEach(freeCiphertext);
-      const largest = Math.max(...expected.map(Math.abs));
-      requireNear(`ours (${engine.kernels.backend}, threads: ${engine.threads})`, data, expected, PRECISION * largest);
+      const largest = Math.max(...logits.map(Math.abs));
+      requireNear(`ours (${engine.kernels.backend}, threads: ${engine.threads})`, data, logits, PRECISION * largest);
     },
     get memory() {
       const keyBytes = serializeEvaluationKeys(owner.context, owner.evaluationKeys).length;

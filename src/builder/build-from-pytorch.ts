@@ -50,8 +50,8 @@ export interface EncryptedNetwork extends Iterable<CallableLayer> {
  */
 export function buildFromPytorch(he: Evaluator, model: SourceModel, options: BuildOptions = {}): EncryptedNetwork {
   const layers = model.layers.map(({ layer }) => callable(he, layer));
-  const bounds = segmentBounds(options.rencryptPositions ?? [], layers.length);
-  const rencryptPositions = bounds.slice(1, -1);
+  const bounds = segmentBounds(model, options.rencryptPositions ?? []);
+  const rencryptPositions = bounds.slice(1, -1).map((at) => model.layers[at].index);
   const networks = new Map<string, { shapes: readonly Shape[]; segments: readonly Segment[] }>();
 
   function networkFor(shape: Shape): { shapes: readonly Shape[]; segments: readonly Segment[] } {
@@ -61,8 +61,10 @@ export function buildFromPytorch(he: Evaluator, model: SourceModel, options: Bui
       const shapes = traceShapes(model, shape);
       const segments = bounds.slice(1).map((end, i) => {
         const steps = networkSteps(model, shapes, bounds[i], end);
-        return createSegment(he, `the stretch of layers ${bounds[i]} to ${end - 1}`, (layout, factor) =>
-          lowerSteps(he, steps, layout, factor),
+        return createSegment(
+          he,
+          `the stretch of layers ${model.layers[bounds[i]].index} to ${model.layers[end - 1].index}`,
+          (layout, factor) => lowerSteps(he, steps, layout, factor),
         );
       });
       network = { shapes, segments };

@@ -19,11 +19,29 @@ function sequence(seed: number): () => number {
   };
 }
 
-/** A dark picture with a few thick bright strokes, about a sixth of it covered, as digits and drawings are. */
+/** The values that a picture's ground and its strokes have in each channel. */
+interface Colours {
+  readonly ground: readonly number[];
+  readonly ink: readonly number[];
+}
+
+/**
+ * White on black for one channel, as digits and drawings are; for several channels any colour, and one as different from it as can be. White on
+ * black, which hardly any coloured image is, makes a network that was trained on such images take values ten times as large as its own inputs
+ * do, and relative errors seem as much smaller.
+ */
+function colours(planes: number, random: () => number): Colours {
+  if (planes === 1) return { ground: [0], ink: [1] };
+  const ground = Array.from({ length: planes }, random);
+  return { ground, ink: ground.map((value) => Math.round(1 - value)) };
+}
+
+/** A picture with a few thick strokes, about a sixth of it covered. */
 function strokes(shape: Shape, random: () => number): Float64Array {
   const [height, width] = shape.length >= 2 ? shape.slice(-2) : [1, sizeOf(shape)];
-  const planes = sizeOf(shape) / (height * width);
-  const data = new Float64Array(sizeOf(shape));
+  const plane = height * width;
+  const { ground, ink } = colours(sizeOf(shape) / plane, random);
+  const data = Float64Array.from({ length: sizeOf(shape) }, (_, i) => ground[Math.floor(i / plane)]);
   const radius = Math.max(0.5, Math.min(height, width) / 18);
   for (let stroke = 0; stroke < 3; stroke++) {
     let [y, x] = [height * (0.25 + random() / 2), width * (0.25 + random() / 2)];
@@ -32,18 +50,14 @@ function strokes(shape: Shape, random: () => number): Float64Array {
       angle += random() - 0.5;
       y += Math.sin(angle);
       x += Math.cos(angle);
-      for (let plane = 0; plane < planes; plane++)
-        brush(data.subarray(plane * height * width), height, width, y, x, radius);
+      for (let i = Math.max(0, Math.ceil(y - radius)); i <= Math.min(height - 1, y + radius); i++) {
+        for (let j = Math.max(0, Math.ceil(x - radius)); j <= Math.min(width - 1, x + radius); j++) {
+          for (const [channel, value] of ink.entries()) data[channel * plane + i * width + j] = value;
+        }
+      }
     }
   }
   return data;
-}
-
-function brush(plane: Float64Array, height: number, width: number, y: number, x: number, radius: number): void {
-  for (let i = Math.max(0, Math.ceil(y - radius)); i <= Math.min(height - 1, y + radius); i++) {
-    for (let j = Math.max(0, Math.ceil(x - radius)); j <= Math.min(width - 1, x + radius); j++)
-      plane[i * width + j] = 1;
-  }
 }
 
 /** Strokes, noise of several strengths, and an evenly bright picture. */

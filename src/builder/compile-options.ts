@@ -1,5 +1,6 @@
 /** What `compile` is called with, and its checks. */
 
+import type { Cancellation } from "../errors/index.ts";
 import {
   formatShape,
   MAX_WEIGHT_BITS,
@@ -44,7 +45,7 @@ export interface CompileOptions {
    * rotated copies, which spare the server key switches and the client their keys: bytes against rotations. By default none are sent.
    */
   readonly inputCiphertexts?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Cancellation | undefined;
 }
 
 export type Objective = "latency" | "throughput";
@@ -63,7 +64,7 @@ export interface ResolvedOptions {
   readonly objective: Objective;
   readonly weightBits: number | undefined;
   readonly inputCiphertexts: number;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
 }
 
 /** How far inputs may lie outside of the calibration inputs on each side, as a part of the width of their range. */

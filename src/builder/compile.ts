@@ -22,7 +22,13 @@ import type { InputRange } from "./calibration.ts";
 import { type CompileOptions, type ResolvedOptions, resolveOptions } from "./compile-options.ts";
 import type { NetworkStep } from "./network.ts";
 import { noParameters } from "./no-parameters.ts";
-import { type AnalysedPlan, analyse, type ChosenParameters, chooseParameters } from "./planner/parameters.ts";
+import {
+  type AnalysedPlan,
+  analyse,
+  type ChosenParameters,
+  chooseParameters,
+  SMALLEST_BITS,
+} from "./planner/parameters.ts";
 import { searchLayout } from "./planner/search.ts";
 import { cutModel, type ModelStretch } from "./stretches.ts";
 import type { SourceModel } from "./torch/index.ts";
@@ -43,12 +49,10 @@ export interface CompiledNetwork {
 /** The largest of a few hundred outputs' errors is hardly ever further out than this many standard deviations. */
 export const SIGMAS = 4.5;
 /** Among plans whose prediction is better than what is asked for by this factor, time decides. */
-const AMPLE = 3;
+const AMPLE = 5;
 /** Where none is that good, the most precise will do when its prediction, which is no more than that, leaves this factor. */
 const SUFFICIENT = 2;
 const CHAIN_SHAPES = [1, 2, 3].flatMap((alpha) => [2, 3].map((baseCount) => ({ alpha, baseCount })));
-/** No chain is shorter than this many bits for each prime that a plan needs. */
-const MINIMUM_PRIME_BITS = 22;
 
 /**
  * Compiles a model: for one image in the least time, or with the objective "throughput" for as many images a second as can be.
@@ -110,11 +114,14 @@ function compileAt(
         stretches[i].calibration,
       ),
     );
+    // Of all weights, so it takes longer than the choice of a chain.
+    let hashes: readonly string[] | undefined;
     for (const { alpha, baseCount } of CHAIN_SHAPES) {
       throwIfAborted(signal);
       const chosen = chooseParameters(plans, { ringDegree, alpha, baseCount }, security);
       if (!chosen) continue;
-      const network = assemble(plans, chosen);
+      hashes ??= plans.map(({ plan }) => hashPlan(plan));
+      const network = assemble(plans, hashes, chosen);
       const seconds = network.costs.reduce((sum, cost) => sum + cost.seconds, 0);
       const better =
         !best ||
@@ -133,7 +140,11 @@ function usefulSlots(inputShape: Shape, steps: readonly NetworkStep[]): number {
   return 4 * 2 ** Math.ceil(Math.log2(Math.max(sizeOf(inputShape), ...sizes)));
 }
 
-function assemble(analysed: readonly AnalysedPlan[], chosen: ChosenParameters): CompiledNetwork {
+function assemble(
+  analysed: readonly AnalysedPlan[],
+  hashes: readonly string[],
+  chosen: ChosenParameters,
+): CompiledNetwork {
   const { parameters, policy, schedules, deviations, inputLevels } = chosen;
   const plans = analysed.map(({ plan }) => plan);
   const demands = plans.map((plan, i) => demandKeys(plan, schedules[i]));
@@ -144,7 +155,7 @@ function assemble(analysed: readonly AnalysedPlan[], chosen: ChosenParameters): 
       policy,
       keys: mergeDemands(demands),
       segments: plans.map((plan, i) => ({
-        hash: hashPlan(plan),
+        hash: hashes[i],
         slots: plan.slots,
         input: plan.input,
         inputLevel: inputLevels[i],
@@ -174,7 +185,12 @@ function leastModulusBits(stretches: readonly ModelStretch[]): number {
     // A pool of equal weights takes no level, so only squares and one product between two of them are certain.
     return Math.max(count - 1, 0);
   });
-  const squares = stretches.map(({ steps }) => steps.filter(({ algebra }) => algebra.kind === "square").length);
-  const certain = products.map((count, i) => Math.min(count, 2 * squares[i]));
-  return (Math.max(...certain, 0) + 3) * MINIMUM_PRIME_BITS;
+  const bits = stretches.map(({ steps }, i) => {
+    const squares = steps.filter(({ algebra }) => algebra.kind === "square").length;
+    const certain = Math.min(products[i], 2 * squares);
+    // One of the squares may be the product that is not rescaled.
+    const rescaled = Math.min(certain, Math.max(squares - 1, 0));
+    return rescaled * SMALLEST_BITS.square + (certain - rescaled) * SMALLEST_BITS.affine;
+  });
+  return Math.max(...bits) + CHAIN_SHAPES[0].baseCount * SMALLEST_BITS.base + SMALLEST_BITS.special;
 }

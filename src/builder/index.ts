@@ -4,5 +4,13 @@ export * from "./build-from-pytorch.ts";
 export { type InputRange, syntheticInputs } from "./calibration.ts";
 export * from "./compile.ts";
 export type { CompileOptions, Objective } from "./compile-options.ts";
-export { describeLayer, type NetworkStep, networkSteps, runModel, traceShapes } from "./network.ts";
+export {
+  describeLayer,
+  type NetworkStep,
+  networkSteps,
+  requireSupported,
+  runModel,
+  selectLayers,
+  traceShapes,
+} from "./network.ts";
 export * from "./torch/index.ts";

@@ -16,12 +16,39 @@ export function describeLayer({ index, layer }: SourceLayer): string {
   return `layer ${index} (${layer.kind})`;
 }
 
+/** @throws CrcnnError UNSUPPORTED_LAYER for the first layer that cannot run encrypted. */
+export function requireSupported(model: SourceModel): void {
+  const refused = model.layers.find(({ refusal }) => refusal !== undefined);
+  if (refused?.refusal) throw refused.refusal;
+}
+
+/**
+ * A stretch of a model: what stands outside of it may be unsupported. Layers keep their numbers.
+ *
+ * @param numbers ascending without a gap, as `[0, 1, 2, 3]`.
+ * @throws TypeError or RangeError for anything else, and for a number that is no layer's.
+ */
+export function selectLayers(model: SourceModel, numbers: readonly number[]): SourceModel {
+  if (!Array.isArray(numbers)) throw new TypeError(`layers must be a list of layer numbers, got ${String(numbers)}`);
+  const [first] = numbers;
+  const start = model.layers.findIndex(({ index }) => index === first);
+  const layers = model.layers.slice(start, start + numbers.length);
+  if (start >= 0 && layers.length === numbers.length && layers.every(({ index }, i) => index === numbers[i])) {
+    return { layers };
+  }
+  const [from, to] = [model.layers[0], model.layers[model.layers.length - 1]].map((layer) => layer.index);
+  throw new RangeError(
+    `layers must be numbers from ${from} to ${to}, ascending without a gap, as [0, 1], got [${numbers.join(", ")}]`,
+  );
+}
+
 /**
  * Shapes before each layer, and after the last.
  *
- * @throws CrcnnError SHAPE_MISMATCH naming the layer that does not take what reaches it.
+ * @throws CrcnnError SHAPE_MISMATCH naming the layer that does not take what reaches it, UNSUPPORTED_LAYER.
  */
 export function traceShapes(model: SourceModel, inputShape: Shape): Shape[] {
+  requireSupported(model);
   const shapes: Shape[] = [inputShape];
   for (const source of model.layers) {
     const shape = shapes[shapes.length - 1];
@@ -44,19 +71,22 @@ export function networkSteps(model: SourceModel, shapes: readonly Shape[], first
 }
 
 /**
- * First layers of the stretches between refreshes, and the end.
+ * Where the stretches between refreshes begin in the list of layers, and its end.
  *
  * @throws RangeError for a position that is no layer's number.
  */
-export function segmentBounds(positions: readonly number[], layers: number): number[] {
+export function segmentBounds({ layers }: SourceModel, positions: readonly number[]): number[] {
+  const first = layers[0].index;
   for (const position of positions) {
-    if (!Number.isInteger(position) || position < 0 || position >= layers) {
-      throw new RangeError(`rencryptPositions must hold layer numbers from 0 to ${layers - 1}, got ${position}`);
+    if (!Number.isInteger(position) || position < first || position >= first + layers.length) {
+      throw new RangeError(
+        `rencryptPositions must hold layer numbers from ${first} to ${first + layers.length - 1}, got ${position}`,
+      );
     }
   }
-  // A refresh before layer 0 would repeat the encryption that has just been made.
-  const inner = [...new Set(positions)].filter((position) => position > 0).sort((left, right) => left - right);
-  return [0, ...inner, layers];
+  // A refresh before the first layer would repeat the encryption that has just been made.
+  const inner = [...new Set(positions)].map((position) => position - first).filter((offset) => offset > 0);
+  return [0, ...inner.sort((left, right) => left - right), layers.length];
 }
 
 /** The model in the clear, in double precision. */

@@ -29,7 +29,7 @@ export function cutModel(
   { inputShape, samples, rencryptPositions }: Pick<ResolvedOptions, "inputShape" | "samples" | "rencryptPositions">,
 ): CutModel {
   const shapes = traceShapes(model, inputShape);
-  const bounds = segmentBounds(rencryptPositions, model.layers.length);
+  const bounds = segmentBounds(model, rencryptPositions);
   const calibration = calibrateSegments(model, bounds, samples);
   const stretches = bounds.slice(1).map((last, i) => {
     const first = bounds[i];

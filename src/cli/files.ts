@@ -3,7 +3,7 @@
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { loadTorch, type SourceModel } from "../builder/index.ts";
+import { loadTorch, requireSupported, type SourceModel } from "../builder/index.ts";
 import { CrcnnError } from "../errors/index.ts";
 
 /** Seen from `dist/cli`, where this runs. */
@@ -47,5 +47,7 @@ export async function readNamed(file: string): Promise<Uint8Array> {
 }
 
 export async function loadModel(file: string): Promise<SourceModel> {
-  return loadTorch(await readNamed(file), file);
+  const model = loadTorch(await readNamed(file), file);
+  requireSupported(model);
+  return model;
 }

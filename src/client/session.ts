@@ -49,7 +49,8 @@ export interface ClientSession {
    * is decrypted and encrypted afresh; if one is lost the rounds go on with zeros, so that the server cannot tell.
    *
    * @throws CrcnnError SHAPE_MISMATCH, PRECISION_LOST, SERVER_REFUSED, SERVER_UNREACHABLE, INVALID_MESSAGE, ABORTED; RangeError for a
-   * value that is not finite.
+   * value that is not finite. Where the server has lost the session, the `failure.code` of the `ServerRefusedError` is WORKER_LOST for
+   * the request that ran, UNKNOWN_SESSION for those after it: another session, with keys of its own, can be opened at once.
    */
   classify(input: Tensor): Promise<Classification>;
   /** Ends the session on the server, where that can be reached, and destroys the secret key. */

@@ -10,7 +10,8 @@ export const ERROR_CODES = {
   INSECURE_PARAMETERS: "the modulus is larger than the security table allows for the ring degree",
   OUT_OF_PRIMES: "there are not enough NTT-friendly primes of the wanted size",
   MEMORY_LIMIT: "the polynomial heap would grow past its limit",
-  WORKER_LOST: "a thread of the engine died in the middle of its work",
+  WORKER_FAILED: "a thread of the engine could not be started",
+  WORKER_LOST: "a thread died in the middle of its work, and what it held is lost",
   SCALE_MISMATCH: "two operands have different scales",
   LEVEL_MISMATCH: "two operands have different levels",
   LEVEL_EXHAUSTED: "no prime is left to rescale by",
@@ -50,8 +51,14 @@ export class CrcnnError extends Error {
   }
 }
 
+/** What long work asks while it runs: an AbortSignal, or something else that can be asked from within work that never yields. */
+export interface Cancellation {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+}
+
 /** Throws the reason of an aborted signal as a `CrcnnError`; does nothing otherwise. */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
+export function throwIfAborted(signal: Cancellation | undefined): void {
   if (signal?.aborted)
     throw new CrcnnError("ABORTED", "the work was cancelled by its AbortSignal", { cause: signal.reason });
 }

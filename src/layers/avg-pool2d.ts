@@ -1,16 +1,9 @@
 import { CrcnnError } from "../errors/index.ts";
-import {
-  type AffineMap,
-  affineMap,
-  type Evaluator,
-  formatShape,
-  type Layer,
-  type Shape,
-  sizeOf,
-} from "../plan/index.ts";
+import { type Evaluator, formatShape, type Layer, type Shape, sizeOf } from "../plan/index.ts";
 import { booleanOption, integerOption, type Pair, pairOption } from "./arguments.ts";
 import { type CallableLayer, callable } from "./callable.ts";
 import { makeLayer } from "./layer.ts";
+import { averageWindows, type Span, type Windows, windowsMap } from "./windows.ts";
 
 export interface AvgPool2dOptions {
   /** At least 1. */
@@ -27,11 +20,7 @@ export interface AvgPool2dOptions {
   readonly divisorOverride?: number | null | undefined;
 }
 
-/** The part of one window along one axis. */
-interface Span {
-  /** Half-open range inside the input. */
-  readonly first: number;
-  readonly end: number;
+interface PaddedSpan extends Span {
   /** Length with padding, but without what ceilMode lets stand out beyond it. */
   readonly padded: number;
 }
@@ -83,7 +72,7 @@ export function avgPool2dLayer(options: AvgPool2dOptions): Layer {
   }
 
   /** The windows along one axis, by output index; none is empty, as padding is at most half a kernel. */
-  function spans(inputShape: Shape, shape: Shape, axis: number): readonly Span[] {
+  function spans(inputShape: Shape, shape: Shape, axis: number): readonly PaddedSpan[] {
     const length = inputShape[axis + 1]!;
     return Array.from({ length: shape[axis + 1]! }, (_, output) => {
       const start = output * stride[axis]! - padding[axis]!;
@@ -92,47 +81,17 @@ export function avgPool2dLayer(options: AvgPool2dOptions): Layer {
     });
   }
 
-  function divisor(vertical: Span, horizontal: Span): number {
+  function divisor(vertical: PaddedSpan, horizontal: PaddedSpan): number {
     if (divisorOverride !== null) return divisorOverride;
     if (countIncludePad) return vertical.padded * horizontal.padded;
     return (vertical.end - vertical.first) * (horizontal.end - horizontal.first);
   }
 
-  function forward(x: Float64Array, inputShape: Shape, shape: Shape): Float64Array {
-    const [channels, height, width] = inputShape as readonly [number, number, number];
-    const rows = spans(inputShape, shape, 0);
-    const columns = spans(inputShape, shape, 1);
-    const y = new Float64Array(sizeOf(shape));
-    let to = 0;
-    for (let channel = 0; channel < channels; channel++) {
-      const plane = channel * height * width;
-      for (const vertical of rows) {
-        for (const horizontal of columns) {
-          let sum = 0;
-          for (let iy = vertical.first; iy < vertical.end; iy++) {
-            for (let ix = horizontal.first; ix < horizontal.end; ix++) sum += x[plane + iy * width + ix]!;
-          }
-          y[to++] = sum / divisor(vertical, horizontal);
-        }
-      }
-    }
-    return y;
-  }
-
-  function algebra(inputShape: Shape, shape: Shape): AffineMap {
-    const [, height, width] = inputShape as readonly [number, number, number];
-    const rows = spans(inputShape, shape, 0);
-    const columns = spans(inputShape, shape, 1);
-    return affineMap(inputShape, shape, (row, add) => {
-      const horizontal = columns[row % columns.length]!;
-      const vertical = rows[Math.floor(row / columns.length) % rows.length]!;
-      const channel = Math.floor(row / (rows.length * columns.length));
-      const weight = 1 / divisor(vertical, horizontal);
-      for (let iy = vertical.first; iy < vertical.end; iy++) {
-        for (let ix = horizontal.first; ix < horizontal.end; ix++) add((channel * height + iy) * width + ix, weight);
-      }
-    });
-  }
+  const windows = (inputShape: Shape, shape: Shape): Windows<PaddedSpan> => ({
+    rows: spans(inputShape, shape, 0),
+    columns: spans(inputShape, shape, 1),
+    divisor,
+  });
 
   return makeLayer({
     kind: "AvgPool2d",
@@ -140,8 +99,11 @@ export function avgPool2dLayer(options: AvgPool2dOptions): Layer {
     outputShape,
     products: (inputShape, shape) =>
       sizeOf(shape) * Math.min(kernelSize[0], inputShape[1]!) * Math.min(kernelSize[1], inputShape[2]!),
-    forward,
-    algebra: (inputShape, shape) => ({ kind: "affine", map: algebra(inputShape, shape) }),
+    forward: (x, inputShape, shape) => averageWindows(x, inputShape, shape, windows(inputShape, shape)),
+    algebra: (inputShape, shape) => ({
+      kind: "affine",
+      map: windowsMap(inputShape, shape, windows(inputShape, shape)),
+    }),
   });
 }
 

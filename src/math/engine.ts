@@ -14,6 +14,8 @@ export type Backend = "ts" | "wasm";
 
 /** A heap with the kernels that work on it, and a way to run them side by side. */
 export interface Engine extends RingEngine {
+  /** Tasks that other threads have run so far: shows whether they take part. */
+  readonly sharedTasks: number;
   /** Stops the other threads. The engine must not be used any more. */
   close(): Promise<void>;
 }
@@ -58,7 +60,7 @@ export function createEngine({ backend, ...sizes }: EngineOptions = {}): Engine 
  * An engine of several threads on one shared heap. Where no thread can be started (no Worker, no shared memory, no SIMD) it is one of a
  * single thread: chosen by the import condition of `#threads`, never by trying.
  *
- * @throws RangeError for a number of threads that is not an integer from 1 to 64.
+ * @throws RangeError for a number of threads that is not an integer from 1 to 64; CrcnnError WORKER_FAILED where one does not start.
  */
 export async function createThreadedEngine({ threads, ...sizes }: ThreadedEngineOptions): Promise<Engine> {
   if (threads !== "auto" && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)) {
@@ -79,7 +81,12 @@ export async function createThreadedEngine({ threads, ...sizes }: ThreadedEngine
     heap,
     kernels: createWasmKernels(heap, storage, recorder),
     parallel: recorder.parallel,
-    threads: count,
+    get threads() {
+      return 1 + workers.alive();
+    },
+    get sharedTasks() {
+      return queue.workerTasks();
+    },
     close: () => workers.stop(),
   };
 }
@@ -92,7 +99,7 @@ const inOrder: ParallelFor = (count, task) => {
   for (let index = 0; index < count; index++) task(index);
 };
 
-const SINGLE = { parallel: inOrder, threads: 1, close: async (): Promise<void> => {} };
+const SINGLE = { parallel: inOrder, threads: 1, sharedTasks: 0, close: async (): Promise<void> => {} };
 
 function createWasmHeap(sizes: Omit<EngineOptions, "backend">, shared: boolean): { heap: Heap; storage: WasmStorage } {
   let storage: WasmStorage | undefined;

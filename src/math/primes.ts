@@ -75,12 +75,12 @@ export function minimalPrimitiveRoot(ringDegree: number, field: Modulus): number
     const candidate = powerMod(base, (p - 1) / order, field);
     if (powerMod(candidate, ringDegree, field) === p - 1) root = candidate;
   }
-  // All primitive roots are the odd powers of one of them.
+  // All primitive roots are the odd powers of one of them; those beyond the N-th are the others' negatives.
   const square = multiplyMod(root, root, field);
   let smallest = root;
-  for (let i = 1, power = root; i < ringDegree; i++) {
+  for (let i = 0, power = root; i < ringDegree / 2; i++) {
+    smallest = Math.min(smallest, power, p - power);
     power = multiplyMod(power, square, field);
-    if (power < smallest) smallest = power;
   }
   return smallest;
 }

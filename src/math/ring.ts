@@ -50,7 +50,7 @@ export interface RingEngine {
   readonly heap: Heap;
   readonly kernels: Kernels;
   readonly parallel: ParallelFor;
-  /** Threads that take part in a parallel-for, the calling one included. */
+  /** Threads that take part in a parallel-for, the calling one included: fewer than at first where one has died. */
   readonly threads: number;
 }
 

@@ -8,8 +8,8 @@ import type {
   Plaintext,
   RaisedCiphertext,
 } from "../ckks/index.ts";
-import { throwIfAborted } from "../errors/index.ts";
-import { freeCiphertext } from "../rlwe/index.ts";
+import { type Cancellation, throwIfAborted } from "../errors/index.ts";
+import { freeCiphertext, type RlweParameters } from "../rlwe/index.ts";
 import { type Hoisting, planHoisting, type Transform } from "./hoisting.ts";
 import { countUses, type NodeId, type Plan, sourcesOf, type WeightedTerm } from "./plan.ts";
 import type { Schedule } from "./schedule.ts";
@@ -29,7 +29,7 @@ export interface RunOptions {
   readonly onProgress?:
     | ((progress: { readonly done: number; readonly total: number; readonly layer: number }) => void)
     | undefined;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Cancellation | undefined;
 }
 
 /** Encodes the weights of a plan. */
@@ -48,6 +48,17 @@ export function prepareProgram(plan: Plan, schedule: Schedule, encoder: Encoder)
     node.op === "addPlain" ? encoder.encode(node.values, optionsOf(id)) : undefined,
   );
   return { plan, hoisting, weights, addends };
+}
+
+/** Bytes of the heap that the encoded weights of {@link prepareProgram} take. */
+export function programBytes(plan: Plan, { levels }: Schedule, parameters: RlweParameters): number {
+  const { ringDegree, specialPrimes } = parameters;
+  const { raised } = planHoisting(plan);
+  const limbs = plan.nodes.reduce((sum, node, id) => {
+    const plaintexts = node.op === "weightedSum" ? node.terms.length : node.op === "addPlain" ? 1 : 0;
+    return sum + plaintexts * (levels[id] + 1 + (raised[id] === 1 ? specialPrimes.length : 0));
+  }, 0);
+  return limbs * ringDegree * Int32Array.BYTES_PER_ELEMENT;
 }
 
 /** Gives the memory of the encoded weights back. */
@@ -87,7 +98,10 @@ export function runEncrypted(
 
   function release(id: NodeId): void {
     uses[id]--;
-    if (uses[id] > 0) return;
+    if (uses[id] === 0) drop(id);
+  }
+
+  function drop(id: NodeId): void {
     const plain = plainValues[id];
     if (plain && nodes[id].op !== "input") freeCiphertext(plain);
     for (const component of raisedValues[id]?.components ?? []) component.block.free();
@@ -164,12 +178,18 @@ export function runEncrypted(
     }
   }
 
-  for (const [id, node] of nodes.entries()) {
-    throwIfAborted(signal);
-    evaluate(id);
-    const passedOver = node.op === "rotate" && hoisting.transformed[id];
-    if (!passedOver) for (const source of sourcesOf(node)) release(source);
-    onProgress?.({ done: id + 1, total: nodes.length, layer: layers[id] });
+  try {
+    for (const [id, node] of nodes.entries()) {
+      throwIfAborted(signal);
+      evaluate(id);
+      const passedOver = node.op === "rotate" && hoisting.transformed[id];
+      if (!passedOver) for (const source of sourcesOf(node)) release(source);
+      onProgress?.({ done: id + 1, total: nodes.length, layer: layers[id] });
+    }
+  } catch (error) {
+    // Whoever cancels often would wait for the garbage collector, which does not see how much they hold.
+    for (const id of nodes.keys()) drop(id);
+    throw error;
   }
   return outputs.map((id) => {
     const result = plainOf(id);

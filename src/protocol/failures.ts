@@ -5,7 +5,7 @@ import { CrcnnError, ERROR_CODES, type ErrorCode } from "../errors/index.ts";
 /** What only a server can have to say, besides the codes of `crcnn/errors`. */
 export const SERVER_CODES = {
   NOT_FOUND: "the server has nothing at this path",
-  BUSY: "the server has as many sessions as it may have",
+  BUSY: "the server holds as many sessions, plans or waiting requests as it may",
   INTERNAL: "the server failed for a reason of its own",
 } as const;
 
@@ -30,6 +30,7 @@ const STATUS: Partial<Record<FailureCode, number>> = {
   UNSUPPORTED_LAYER: 422,
   UNSUPPORTED_MODEL: 422,
   BUSY: 503,
+  WORKER_LOST: 503,
   MEMORY_LIMIT: 503,
   INTERNAL: 500,
 };

@@ -8,7 +8,8 @@
  *   POST   sessions/:id/segments/:n       ciphertexts → ciphertexts, with the header Server-Timing: evaluate;dur=<milliseconds>
  *   DELETE sessions/:id                   → 204
  *
- * Keys and ciphertexts are binary, in the formats of `crcnn/rlwe` and `crcnn/ckks`. Every failure is a JSON `Failure`.
+ * Keys and ciphertexts are binary, in the formats of `crcnn/rlwe` and `crcnn/ckks`. Every failure is a JSON `Failure`; BUSY comes with the
+ * header Retry-After. A request that is given up stops being worked on.
  */
 
 /** Routes as a router takes them. */

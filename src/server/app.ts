@@ -1,7 +1,6 @@
 /** The app: routes onto the registry and the sessions. */
 
 import { Hono } from "hono";
-import type { SourceModel } from "../builder/index.ts";
 import { CrcnnError } from "../errors/index.ts";
 import {
   CONTENT_TYPES,
@@ -15,25 +14,26 @@ import {
   type SessionCreated,
 } from "../protocol/index.ts";
 import { readBody, readText } from "./body.ts";
-import { evaluateSegment, receiveKeys, segmentOf } from "./evaluate.ts";
+import type { Compute } from "./compute.ts";
+import { segmentOf } from "./evaluate.ts";
 import { errorResponse, failureResponse } from "./failure.ts";
 import { resolveLimits, type ServerLimits } from "./limits.ts";
 import { createRegistry } from "./registry.ts";
 import { createSessions } from "./sessions.ts";
 
 export interface AppOptions {
-  /** By the name that clients ask for. */
-  readonly models: ReadonlyMap<string, SourceModel>;
+  /** Where models are compiled and ciphertexts evaluated: `createInlineCompute`, or on Node a pool of threads. Closed with the app. */
+  readonly compute: Compute;
   readonly limits?: Partial<ServerLimits> | undefined;
   /** Hears of errors that are the server's own fault: clients are told nothing about them. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 export interface ServerApp {
-  /** Answers a request. Never rejects. Compilation and evaluation are synchronous: one request at a time computes. */
+  /** Answers a request. Never rejects. */
   fetch(request: Request): Promise<Response>;
-  /** Ends all sessions. */
-  close(): void;
+  /** Ends all sessions and stops computing. */
+  close(): Promise<void>;
 }
 
 /**
@@ -44,22 +44,22 @@ export interface ServerApp {
  *
  * @throws RangeError for a limit that is no positive integer.
  */
-export function createApp({ models, limits: given = {}, onError = () => {} }: AppOptions): ServerApp {
+export function createApp({ compute, limits: given = {}, onError = () => {} }: AppOptions): ServerApp {
   const limits = resolveLimits(given);
   const sessions = createSessions(limits);
-  const registry = createRegistry(models, limits.plans, sessions.uses);
+  const registry = createRegistry(compute, limits.plans, sessions.uses);
   const app = new Hono();
 
   app.get(ROUTES.health, (c) => c.text("ok"));
 
   app.get(ROUTES.models, (c) => {
-    const list: ModelList = { models: registry.list() };
+    const list: ModelList = { models: compute.models };
     return c.json(list);
   });
 
   app.post(ROUTES.plan, async (c) => {
     const request = parsePlanRequest(await readText(c.req.raw, MAX_REQUEST_BYTES, "a plan request"));
-    const { text } = registry.plan(c.req.param("name"), request);
+    const { text } = await registry.plan(c.req.param("name"), request, c.req.raw.signal);
     return c.body(text, 200, { "content-type": CONTENT_TYPES.json });
   });
 
@@ -72,9 +72,10 @@ export function createApp({ models, limits: given = {}, onError = () => {} }: Ap
         `the plan's evaluation keys have ${bytes} bytes, this server takes ${limits.keyBytes}; its operator can raise limits.keyBytes`,
       );
     }
-    const session = await sessions.open(plan, async () =>
-      receiveKeys(plan, await readBody(c.req.raw, bytes, "the message of evaluation keys")),
-    );
+    const session = await sessions.open(plan, async (onLost) => {
+      const keys = await readBody(c.req.raw, bytes, "the message of evaluation keys");
+      return compute.openSession({ plan, keys, signal: c.req.raw.signal, onLost });
+    });
     const created: SessionCreated = { session };
     return c.json(created, 201);
   });
@@ -84,11 +85,11 @@ export function createApp({ models, limits: given = {}, onError = () => {} }: Ap
     const number = c.req.param("segment");
     const segment = /^\d{1,4}$/.test(number) ? Number(number) : -1;
     const { plan } = sessions.get(id);
-    const { input, inputLevel } = segmentOf(plan, segment);
+    const { input, inputLevel } = segmentOf(plan.network.manifest, segment);
     const limit = maximumCiphertextBytes(plan.network.manifest.parameters, input.ciphertexts, inputLevel);
     const body = await readBody(c.req.raw, limit, "the message of ciphertexts");
     // Asked for again, because the session may have ended while its message came in.
-    const result = evaluateSegment(sessions.get(id), segment, body, c.req.raw.signal);
+    const result = await sessions.use(id, (session) => session.evaluate(segment, body, c.req.raw.signal));
     return c.body(result.bytes, 200, {
       "content-type": CONTENT_TYPES.binary,
       "server-timing": formatTiming(result.milliseconds),
@@ -105,6 +106,9 @@ export function createApp({ models, limits: given = {}, onError = () => {} }: Ap
 
   return {
     fetch: async (request) => app.fetch(request),
-    close: sessions.endAll,
+    async close() {
+      sessions.endAll();
+      await compute.close();
+    },
   };
 }

@@ -1,20 +1,19 @@
 /** From bytes to bytes: what a session does with keys and ciphertexts from the wire. Everything in them is checked against the plan. */
 
 import { type CkksCiphertext, deserializeCiphertexts, serializeCiphertexts } from "../ckks/index.ts";
-import { CrcnnError } from "../errors/index.ts";
-import { createEvaluator, runEncrypted, type SegmentManifest } from "../plan/index.ts";
+import { type Cancellation, CrcnnError } from "../errors/index.ts";
+import { createEvaluator, type PlanManifest, runEncrypted, type SegmentManifest } from "../plan/index.ts";
 import { deserializeEvaluationKeys, type EvaluationKeys, freeCiphertext, freeEvaluationKeys } from "../rlwe/index.ts";
-import type { ServedPlan } from "./registry.ts";
-import type { Session } from "./sessions.ts";
+import type { Evaluation } from "./compute.ts";
+import type { HeldPlan } from "./program-cache.ts";
 
 /**
  * Reads a session's keys.
  *
  * @throws CrcnnError INVALID_MESSAGE, FOREIGN_OBJECT, or MISSING_KEY when the plan wants others.
  */
-export function receiveKeys(plan: ServedPlan, bytes: Uint8Array): EvaluationKeys {
-  const { context } = plan.runtime();
-  const { keys: demand, policy } = plan.network.manifest;
+export function receiveKeys({ context, network }: HeldPlan, bytes: Uint8Array): EvaluationKeys {
+  const { keys: demand, policy } = network.manifest;
   const keys = deserializeEvaluationKeys(context, bytes);
   try {
     createEvaluator(context, keys, policy).requireKeys(demand);
@@ -26,8 +25,7 @@ export function receiveKeys(plan: ServedPlan, bytes: Uint8Array): EvaluationKeys
 }
 
 /** One of a plan's segments. @throws CrcnnError INVALID_MESSAGE for a number that it has not got. */
-export function segmentOf({ network }: ServedPlan, segment: number): SegmentManifest {
-  const { segments } = network.manifest;
+export function segmentOf({ segments }: PlanManifest, segment: number): SegmentManifest {
   const found = segments[segment];
   if (found) return found;
   throw new CrcnnError("INVALID_MESSAGE", `the plan has the segments 0 to ${segments.length - 1}, there is no other`);
@@ -36,24 +34,24 @@ export function segmentOf({ network }: ServedPlan, segment: number): SegmentMani
 /**
  * Evaluates a segment on a message of ciphertexts.
  *
- * @returns the message of its results, and how long the evaluation took, without reading and writing messages.
  * @throws CrcnnError INVALID_MESSAGE or FOREIGN_OBJECT for ciphertexts that are not what the plan takes; ABORTED.
  */
 export function evaluateSegment(
-  { plan, keys }: Session,
+  { context, network, programs }: HeldPlan,
+  keys: EvaluationKeys,
   segment: number,
   bytes: Uint8Array,
-  signal: AbortSignal,
-): { readonly bytes: Uint8Array<ArrayBuffer>; readonly milliseconds: number } {
-  const manifest = segmentOf(plan, segment);
-  const { context, programs } = plan.runtime();
-  const { policy } = plan.network.manifest;
+  signal: Cancellation,
+): Evaluation {
+  const manifest = segmentOf(network.manifest, segment);
+  const { policy } = network.manifest;
   const inputs = deserializeCiphertexts(context, bytes, manifest.input.ciphertexts);
   try {
     checkInputs(inputs, manifest, policy.messageScale);
     const { operations } = createEvaluator(context, keys, policy);
+    const program = programs()[segment]!;
     const start = performance.now();
-    const outputs = runEncrypted(programs[segment]!, operations, inputs, { signal });
+    const outputs = runEncrypted(program, operations, inputs, { signal });
     const milliseconds = performance.now() - start;
     const result = serializeCiphertexts(context, outputs);
     outputs.forEach(freeCiphertext);

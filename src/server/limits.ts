@@ -7,6 +7,13 @@ export interface ServerLimits {
   readonly plans: number;
   /** Most bytes of one session's evaluation keys on the wire; they take about 2.3 times as much in memory. */
   readonly keyBytes: number;
+  /**
+   * Most bytes that the encoded weights of plans take in each thread that computes. Beyond it those of plans without a session are given
+   * up first, then those that were not used for longest; they are encoded again at need. A plan that is larger by itself is kept alone.
+   */
+  readonly encodedBytes: number;
+  /** Requests that wait for a thread to compute them; more are refused with BUSY. */
+  readonly queue: number;
   /** A session that is not used for this long ends. */
   readonly idleMilliseconds: number;
 }
@@ -15,6 +22,8 @@ export const DEFAULT_LIMITS: ServerLimits = {
   sessions: 8,
   plans: 16,
   keyBytes: 2 ** 29,
+  encodedBytes: 2 ** 28,
+  queue: 32,
   idleMilliseconds: 10 * 60 * 1000,
 };
 

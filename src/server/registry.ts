@@ -1,38 +1,32 @@
-/** The models that are served, with the plans compiled so far. */
+/** The plans compiled so far. */
 
-import { type CompiledNetwork, compile, type SourceModel } from "../builder/index.ts";
-import { createEncoder } from "../ckks/index.ts";
-import { CrcnnError } from "../errors/index.ts";
-import { type EncryptedProgram, prepareProgram, serializeManifest } from "../plan/index.ts";
-import { type ModelSummary, type PlanRequest, planHash } from "../protocol/index.ts";
-import { createRlweContext, type RlweContext } from "../rlwe/index.ts";
+import { CrcnnError, throwIfAborted } from "../errors/index.ts";
+import type { PlanRequest } from "../protocol/index.ts";
+import type { CompiledPlan, Compute } from "./compute.ts";
 import { ServerError } from "./failure.ts";
+import { requireModel } from "./models.ts";
 
-/** What sessions of one plan share. */
-export interface PlanRuntime {
-  readonly context: RlweContext;
-  /** One a segment. */
-  readonly programs: readonly EncryptedProgram[];
-}
-
-/** A model compiled for one request. */
-export interface ServedPlan {
+/** A plan with the name of its model. */
+export interface ServedPlan extends CompiledPlan {
   readonly model: string;
-  /** See `planHash`. */
-  readonly hash: string;
-  /** The manifest as it is sent. */
-  readonly text: string;
-  readonly network: CompiledNetwork;
-  /** Context and encoded weights, made at the first call. */
-  runtime(): PlanRuntime;
 }
 
-export interface ModelRegistry {
-  list(): ModelSummary[];
-  /** @throws CrcnnError UNKNOWN_MODEL, and what `compile` throws; ServerError BUSY when all plans that may be kept are in use. */
-  plan(model: string, request: PlanRequest): ServedPlan;
+export interface PlanRegistry {
+  /**
+   * Has a model compiled, unless that was done before. Those who ask for the same at the same time share one compilation; it is cancelled
+   * when all of them have gone away.
+   *
+   * @throws CrcnnError UNKNOWN_MODEL, and what `Compute.compile` throws; ServerError BUSY when all plans that may be kept are in use.
+   */
+  plan(model: string, request: PlanRequest, signal: AbortSignal): Promise<ServedPlan>;
   /** @throws CrcnnError UNKNOWN_MODEL, FOREIGN_OBJECT when no plan with this hash is kept. */
   find(model: string, hash: string): ServedPlan;
+}
+
+interface Compilation {
+  readonly result: Promise<ServedPlan>;
+  readonly controller: AbortController;
+  waiting: number;
 }
 
 /**
@@ -40,21 +34,14 @@ export interface ModelRegistry {
  * @param inUse Tells plans that have sessions, which are not forgotten.
  */
 export function createRegistry(
-  models: ReadonlyMap<string, SourceModel>,
+  compute: Compute,
   maximumPlans: number,
   inUse: (plan: ServedPlan) => boolean,
-): ModelRegistry {
+): PlanRegistry {
+  const models = new Map(compute.models.map((model) => [model.name, model]));
   /** In the order of last use. */
   const plans = new Map<string, ServedPlan>();
-
-  function modelNamed(name: string): SourceModel {
-    const model = models.get(name);
-    if (model) return model;
-    throw new CrcnnError(
-      "UNKNOWN_MODEL",
-      `there is no model ${JSON.stringify(name)} here; there are: ${[...models.keys()].join(", ")}`,
-    );
-  }
+  const compilations = new Map<string, Compilation>();
 
   function touch(key: string, plan: ServedPlan): ServedPlan {
     plans.delete(key);
@@ -62,8 +49,9 @@ export function createRegistry(
     return plan;
   }
 
+  /** Plans that are being compiled have their places already. */
   function makeRoom(): void {
-    if (plans.size < maximumPlans) return;
+    if (plans.size + compilations.size < maximumPlans) return;
     for (const [key, plan] of plans) {
       if (inUse(plan)) continue;
       plans.delete(key);
@@ -72,54 +60,58 @@ export function createRegistry(
     throw new ServerError("BUSY", `all ${maximumPlans} plans that the server keeps are in use; try again later`);
   }
 
+  /** @returns false where that was done before, so that the plan has no place. */
+  function forget(key: string, compilation: Compilation): boolean {
+    return compilations.get(key) === compilation && compilations.delete(key);
+  }
+
+  function start(key: string, model: string, request: PlanRequest): Compilation {
+    makeRoom();
+    const controller = new AbortController();
+    const compile = async (): Promise<ServedPlan> => {
+      try {
+        const plan = { ...(await compute.compile(model, request, controller.signal)), model };
+        return forget(key, compilation) ? touch(key, plan) : plan;
+      } finally {
+        forget(key, compilation);
+      }
+    };
+    const compilation: Compilation = { result: compile(), controller, waiting: 0 };
+    compilations.set(key, compilation);
+    return compilation;
+  }
+
   return {
-    list: () => Array.from(models, ([name, { layers }]) => ({ name, layers: layers.map(({ layer }) => layer.kind) })),
-    plan(name, request) {
-      const model = modelNamed(name);
+    async plan(model, request, signal) {
+      throwIfAborted(signal);
+      requireModel(models, model);
       const { inputShape, precision, inputRange, rencryptPositions } = request;
-      const key = JSON.stringify([name, inputShape, precision, inputRange, rencryptPositions]);
+      const key = JSON.stringify([model, inputShape, precision, inputRange, rencryptPositions]);
       const known = plans.get(key);
       if (known) return touch(key, known);
-      makeRoom();
-      return touch(key, servePlan(name, compileRequest(model, request)));
+      const compilation = compilations.get(key) ?? start(key, model, request);
+      compilation.waiting++;
+      const leave = (): void => {
+        compilation.waiting--;
+        if (compilation.waiting > 0) return;
+        // Whoever asks now begins anew.
+        forget(key, compilation);
+        compilation.controller.abort();
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      try {
+        return await compilation.result;
+      } finally {
+        signal.removeEventListener("abort", leave);
+      }
     },
-    find(name, hash) {
-      modelNamed(name);
-      for (const [key, plan] of plans) if (plan.model === name && plan.hash === hash) return touch(key, plan);
+    find(model, hash) {
+      requireModel(models, model);
+      for (const [key, plan] of plans) if (plan.model === model && plan.hash === hash) return touch(key, plan);
       throw new CrcnnError(
         "FOREIGN_OBJECT",
-        `the server keeps no such plan of the model ${name}; ask for the plan again`,
+        `the server keeps no such plan of the model ${model}; ask for the plan again`,
       );
-    },
-  };
-}
-
-function compileRequest(model: SourceModel, request: PlanRequest): CompiledNetwork {
-  try {
-    return compile(model, request);
-  } catch (error) {
-    // A field that has the right form and yet does not fit the model, as a layer number that it has not got.
-    if (error instanceof RangeError) throw new CrcnnError("INVALID_MESSAGE", error.message, { cause: error });
-    throw error;
-  }
-}
-
-function servePlan(model: string, network: CompiledNetwork): ServedPlan {
-  const { manifest, plans, schedules } = network;
-  const text = serializeManifest(manifest);
-  let runtime: PlanRuntime | undefined;
-  return {
-    model,
-    hash: planHash(text),
-    text,
-    network,
-    runtime() {
-      if (!runtime) {
-        const context = createRlweContext(manifest.parameters);
-        const encoder = createEncoder(context);
-        runtime = { context, programs: plans.map((plan, i) => prepareProgram(plan, schedules[i]!, encoder)) };
-      }
-      return runtime;
     },
   };
 }

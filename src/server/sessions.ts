@@ -1,35 +1,43 @@
 /** Sessions: one client's evaluation keys for one plan. Their memory is given back when they end. */
 
 import { CrcnnError } from "../errors/index.ts";
-import { type EvaluationKeys, freeEvaluationKeys } from "../rlwe/index.ts";
+import type { ComputeSession } from "./compute.ts";
 import { ServerError } from "./failure.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { ServedPlan } from "./registry.ts";
 
 export interface Session {
   readonly plan: ServedPlan;
-  readonly keys: EvaluationKeys;
+  readonly compute: ComputeSession;
 }
 
 export interface SessionStore {
   /**
-   * Opens a session with the keys that `receive` resolves to. It counts from the start, so that no more uploads run at a time than there
+   * Opens a session with the keys that `receive` has read. It counts from the start, so that no more uploads run at a time than there
    * may be sessions.
    *
+   * @param receive Gets a function to call when the session is lost.
    * @returns the session's identifier, which is also what entitles to it.
    * @throws ServerError BUSY, and what `receive` throws.
    */
-  open(plan: ServedPlan, receive: () => Promise<EvaluationKeys>): Promise<string>;
+  open(plan: ServedPlan, receive: (onLost: () => void) => Promise<ComputeSession>): Promise<string>;
   /** The session, which begins to be idle anew. @throws CrcnnError UNKNOWN_SESSION */
   get(id: string): Session;
+  /** Works with a session, which is not idle meanwhile. @throws CrcnnError UNKNOWN_SESSION, and what `work` throws. */
+  use<T>(id: string, work: (session: ComputeSession) => Promise<T>): Promise<T>;
   /** Ends a session. @throws CrcnnError UNKNOWN_SESSION */
   end(id: string): void;
   uses(plan: ServedPlan): boolean;
   endAll(): void;
 }
 
+interface StoredSession extends Session {
+  timer: ReturnType<typeof setTimeout> | undefined;
+  working: number;
+}
+
 export function createSessions({ sessions: maximum, idleMilliseconds }: ServerLimits): SessionStore {
-  const sessions = new Map<string, Session & { timer: ReturnType<typeof setTimeout> }>();
+  const sessions = new Map<string, StoredSession>();
   const receiving: ServedPlan[] = [];
 
   function idleTimer(id: string): ReturnType<typeof setTimeout> {
@@ -39,17 +47,26 @@ export function createSessions({ sessions: maximum, idleMilliseconds }: ServerLi
     return timer as ReturnType<typeof setTimeout>;
   }
 
-  function find(id: string): Session & { timer: ReturnType<typeof setTimeout> } {
+  function find(id: string): StoredSession {
     const session = sessions.get(id);
     if (session) return session;
-    throw new CrcnnError("UNKNOWN_SESSION", "there is no such session, or it has expired; open a new one");
+    throw new CrcnnError("UNKNOWN_SESSION", "there is no such session, or it has expired or was lost; open a new one");
+  }
+
+  function restartTimer(id: string, session: StoredSession): void {
+    clearTimeout(session.timer);
+    session.timer = session.working === 0 ? idleTimer(id) : undefined;
+  }
+
+  function forget(id: string): void {
+    clearTimeout(sessions.get(id)?.timer);
+    sessions.delete(id);
   }
 
   function end(id: string): void {
-    const { timer, keys } = find(id);
-    clearTimeout(timer);
-    sessions.delete(id);
-    freeEvaluationKeys(keys);
+    const { compute } = find(id);
+    forget(id);
+    compute.end();
   }
 
   return {
@@ -59,9 +76,9 @@ export function createSessions({ sessions: maximum, idleMilliseconds }: ServerLi
       }
       receiving.push(plan);
       try {
-        const keys = await receive();
         const id = crypto.randomUUID();
-        sessions.set(id, { plan, keys, timer: idleTimer(id) });
+        const compute = await receive(() => forget(id));
+        sessions.set(id, { plan, compute, timer: idleTimer(id), working: 0 });
         return id;
       } finally {
         receiving.splice(receiving.indexOf(plan), 1);
@@ -69,9 +86,19 @@ export function createSessions({ sessions: maximum, idleMilliseconds }: ServerLi
     },
     get(id) {
       const session = find(id);
-      clearTimeout(session.timer);
-      session.timer = idleTimer(id);
+      restartTimer(id, session);
       return session;
+    },
+    async use(id, work) {
+      const session = find(id);
+      session.working++;
+      restartTimer(id, session);
+      try {
+        return await work(session.compute);
+      } finally {
+        session.working--;
+        if (sessions.has(id)) restartTimer(id, session);
+      }
     },
     end,
     uses: (plan) => receiving.includes(plan) || Array.from(sessions.values()).some((session) => session.plan === plan),

@@ -1,9 +1,23 @@
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import { buildFromPytorch, runModel, type SourceModel } from "../../src/builder/index.ts";
-import { avgPool2d, conv2d, linear, square } from "../../src/layers/index.ts";
+import { buildFromPytorch, runModel, type SourceModel, selectLayers } from "../../src/builder/index.ts";
+import {
+  adaptiveAvgPool2d,
+  avgPool1d,
+  avgPool2d,
+  batchNorm1d,
+  batchNorm2d,
+  type CallableLayer,
+  conv1d,
+  conv2d,
+  identity,
+  linear,
+  square,
+  unflatten,
+  zeroPad2d,
+} from "../../src/layers/index.ts";
 import { findNttPrimes } from "../../src/math/index.ts";
 import { createOwner, type KeyOwner } from "../../src/owner/index.ts";
-import { type EncryptedTensor, MissingKeysError, type Tensor, tensor } from "../../src/plan/index.ts";
+import { type EncryptedTensor, type Evaluator, MissingKeysError, type Tensor, tensor } from "../../src/plan/index.ts";
 import { loadFixture } from "../helpers/encrypted.ts";
 import { numbers } from "../helpers/plans.ts";
 
@@ -63,6 +77,35 @@ describe("callable layers", () => {
     expect(conv.outputShape([2, 8, 10])).toEqual([3, 8, 10]);
   });
 
+  const channels = (...values: number[]): Tensor => tensor([values.length], values);
+  const statistics = { runningMean: channels(0.1, -0.2), runningVar: channels(0.5, 2), weight: channels(-1, 1.5) };
+
+  test.each<[string, readonly number[], (he: Evaluator) => CallableLayer]>([
+    ["BatchNorm2d", [2, 5, 6], (he) => batchNorm2d(he, statistics)],
+    ["BatchNorm1d", [2, 7], (he) => batchNorm1d(he, { ...statistics, bias: channels(1, 2) })],
+    ["ZeroPad2d", [2, 5, 6], (he) => zeroPad2d(he, [1, 2, 0, 3])],
+    ["ZeroPad2d that crops", [2, 5, 6], (he) => zeroPad2d(he, -1)],
+    ["AdaptiveAvgPool2d with windows that overlap", [2, 5, 6], (he) => adaptiveAvgPool2d(he, [3, 4])],
+    ["AdaptiveAvgPool2d that enlarges", [1, 3, 2], (he) => adaptiveAvgPool2d(he, [5, 3])],
+    ["AvgPool1d", [3, 8], (he) => avgPool1d(he, { kernelSize: 3, stride: 2, padding: 1 })],
+    ["Conv1d", [2, 9], (he) => conv1d(he, { weight: random(4, 2, 3), bias: random(4), padding: "same", dilation: 2 })],
+    ["Unflatten", [12], (he) => unflatten(he, { dim: 1, unflattenedSize: [3, -1] })],
+    ["Identity", [2, 3, 4], (he) => identity(he, "Dropout2d")],
+  ])("%s, encrypted, equals itself in the clear", (_, shape, make) => {
+    const layer = make(owner.evaluator);
+    const input = random(...shape);
+    const wanted = layer.forward(input);
+    const { result } = withKeys(owner, () => layer(owner.encryptTensor(input)));
+    expect(result.shape).toEqual(wanted.shape);
+    expect(difference(owner.decryptTensor(result), wanted)).toBeLessThan(1e-3);
+  });
+
+  test("Identity and Unflatten take no level", () => {
+    const x = owner.encryptTensor(random(12));
+    const kept = unflatten(owner.evaluator, { dim: 1, unflattenedSize: [3, 4] })(identity(owner.evaluator)(x));
+    expect(kept.ciphertexts[0]!.level).toBe(x.ciphertexts[0]!.level);
+  });
+
   test("a layer refuses a tensor of the wrong shape, and one without levels left", () => {
     const head = linear(owner.evaluator, { weight: random(4, 5) });
     expect(() => head(owner.encryptTensor(random(6)))).toThrow(expect.objectContaining({ code: "SHAPE_MISMATCH" }));
@@ -97,6 +140,32 @@ describe("buildFromPytorch", () => {
     const { result, asked } = withKeys(owner, () => net(owner.encryptTensor(input)));
     expect(asked).toBeLessThanOrEqual(1);
     expect(difference(owner.decryptTensor(result), runModel(model, input))).toBeLessThan(1e-3);
+  });
+
+  test("layers around one that is unsupported can be called", () => {
+    const relu = loadFixture("variants/act-relu.pt");
+    const vector = tensor([12], Array.from({ length: 12 }, numbers(9)));
+    const [head, activation] = buildFromPytorch(owner.evaluator, relu).layers;
+    const { result } = withKeys(owner, () => head!(owner.encryptTensor(vector)));
+    const front = selectLayers(relu, [0]);
+    const wanted = runModel(front, vector);
+    expect(difference(owner.decryptTensor(result), wanted)).toBeLessThan(1e-3);
+    const unsupported = expect.objectContaining({ code: "UNSUPPORTED_LAYER" });
+    expect(() => activation!(result)).toThrow(unsupported);
+    expect(() => buildFromPytorch(owner.evaluator, relu)(owner.encryptTensor(vector))).toThrow(unsupported);
+    const whole = withKeys(owner, () => buildFromPytorch(owner.evaluator, front)(owner.encryptTensor(vector)));
+    expect(difference(owner.decryptTensor(whole.result), wanted)).toBeLessThan(1e-3);
+  });
+
+  test("selected layers keep their numbers as re-encryption positions", () => {
+    const tail = selectLayers(model, [2, 3, 4]);
+    const net = buildFromPytorch(owner.evaluator, tail, { rencryptPositions: [2, 4] });
+    // Before its first layer nothing needs to be encrypted afresh.
+    expect(net.rencryptPositions).toEqual([4]);
+    expect(() => buildFromPytorch(owner.evaluator, tail, { rencryptPositions: [1] })).toThrow(/from 2 to 4, got 1/);
+    const inner = tensor([3, 7, 9], Array.from({ length: 189 }, numbers(3)));
+    const { result } = withKeys(owner, () => net(owner.encryptTensor(inner), { refresh: owner }));
+    expect(difference(owner.decryptTensor(result), runModel(tail, inner))).toBeLessThan(1e-3);
   });
 
   test("layers called one by one give the same result", () => {

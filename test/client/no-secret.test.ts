@@ -1,26 +1,35 @@
 import { Buffer } from "node:buffer";
 import { beforeAll, expect, test } from "vitest";
+import { createApp } from "../../dist/server/index.js";
 import { createClient } from "../../src/client/index.ts";
 import { readLimb, sampleTernary } from "../../src/math/index.ts";
 import { createSecretKey } from "../../src/owner/index.ts";
 import type { PlanManifest } from "../../src/plan/index.ts";
 import { createByteWriter, createRlweContext, writePolynomial } from "../../src/rlwe/index.ts";
 import { seededRandom } from "../helpers/random.ts";
-import { INPUT, INPUT_SHAPE, testApp } from "../server/wire.ts";
+import { startPool } from "../server/pool.ts";
+import { INPUT, INPUT_SHAPE } from "../server/wire.ts";
 
 /**
- * Everything that the client sends in a session is recorded and searched for its secret key. The client's randomness is seeded
- * here, so the same key can be drawn again.
+ * Everything that the client sends in a session, and everything that the server then tells its threads, is recorded and searched for the
+ * client's secret key. The client's randomness is seeded here, so the same key can be drawn again.
  */
 const STREAM = 77;
-/** Bytes of the key that are searched for: as many as do not occur by chance in a megabyte. */
+/** Bytes of the transformed key that are searched for: as many as do not occur by chance in a megabyte. */
 const NEEDLE = 12;
 
 const sent: Buffer[] = [];
+const toThreads: Buffer[] = [];
 let manifest: PlanManifest;
 
 beforeAll(async () => {
-  const app = testApp();
+  const pool = await startPool({}, (message) => {
+    toThreads.push(
+      ...bytesIn(message),
+      Buffer.from(JSON.stringify(message, (_, value) => (ArrayBuffer.isView(value) ? "" : value))),
+    );
+  });
+  const app = createApp({ compute: pool });
   const client = createClient({
     server: "http://server",
     random: seededRandom(STREAM),
@@ -35,8 +44,15 @@ beforeAll(async () => {
   manifest = session.manifest;
   await session.classify({ shape: INPUT_SHAPE, data: INPUT });
   await session.close();
-  app.close();
+  await app.close();
 });
+
+/** The bytes of all arrays in a message. */
+function bytesIn(message: unknown): Buffer[] {
+  if (typeof message !== "object" || message === null) return [];
+  if (!ArrayBuffer.isView(message)) return Object.values(message).flatMap(bytesIn);
+  return [Buffer.from(new Uint8Array(message.buffer, message.byteOffset, message.byteLength))];
+}
 
 function packed(values: ArrayLike<number>, bits: number): Buffer {
   const bytes = Buffer.alloc(Math.ceil((values.length * bits) / 8));
@@ -101,7 +117,11 @@ function found(haystacks: readonly Buffer[]): string[] {
   const names: string[] = [];
   for (const [name, bytes] of formsOfSecret()) {
     const length =
-      name.startsWith("coefficients as float64") || name.includes("int32") ? 64 : name.includes("packed") ? NEEDLE : 48;
+      name.startsWith("coefficients as float64") || name.includes("int32")
+        ? 64
+        : /^s\^.*packed/.test(name)
+          ? NEEDLE
+          : 48;
     for (let at = 0; at + length <= bytes.length && at < 64 * length; at += length) {
       if (haystacks.some((haystack) => haystack.includes(bytes.subarray(at, at + length)))) {
         names.push(name);
@@ -129,6 +149,13 @@ test("the key that is searched for is the client's: it decrypts what the client 
 
 test("no form of the secret key is in anything that the client sends", () => {
   expect(found(sent)).toEqual([]);
+});
+
+test("nor in anything that the server's threads are told, which is all of what was sent to compute with", () => {
+  const bodies = sent.filter(({ length }) => length > 10_000);
+  expect(bodies.length).toBeGreaterThan(2);
+  for (const body of bodies) expect(toThreads.some((bytes) => bytes.equals(body))).toBe(true);
+  expect(found(toThreads)).toEqual([]);
 });
 
 test("the search would find it", () => {

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { startWorkers } from "#threads";
 import {
   createEngine,
   createRing,
@@ -14,6 +15,8 @@ import {
 } from "../../src/math/index.ts";
 import { createJobQueue, QUEUE_WORDS } from "../../src/math/threads/job-queue.ts";
 import { createRecorder } from "../../src/math/threads/recorder.ts";
+import { startAll, type WorkerHandle, type Workers } from "../../src/math/threads/start.ts";
+import type { WorkerStart } from "../../src/math/threads/worker.ts";
 import { createWasmStorage } from "../../src/math/wasm/backend.ts";
 import { instantiateKernels } from "../../src/math/wasm/module.ts";
 
@@ -74,6 +77,53 @@ describe("a threaded engine", () => {
   });
 });
 
+describe("threads that fail", () => {
+  const memory = (): WebAssembly.Memory => createWasmStorage(2 ** 22, true).memory;
+
+  test("one that throws at its start is reported, and the others are stopped", async () => {
+    const broken = { memory: "none", queueOffset: 0 } as unknown as WorkerStart;
+    await expect(startWorkers!(2, broken)).rejects.toMatchObject({
+      code: "WORKER_FAILED",
+      message: expect.stringMatching(/^a thread of the engine did not start \(.*memory.*\); use one thread$/),
+    });
+  });
+
+  test("one that ends, throws or says nothing at its start is reported, and all are stopped", async () => {
+    let stopped = 0;
+    const start = (listen: WorkerHandle["listen"]): Promise<Workers> => {
+      let made = 0;
+      const makeWorker = (): WorkerHandle => ({
+        listen: made++ === 0 ? (ready) => ready() : listen,
+        stop: () => stopped++,
+      });
+      return startAll(2, makeWorker, 50);
+    };
+    await expect(start((_, died) => died("it ended with code 1"))).rejects.toThrow("it ended with code 1");
+    expect(stopped).toBe(2);
+    await expect(start(() => {})).rejects.toThrow("no answer in 0.05 s");
+    expect(stopped).toBe(4);
+    const refuse = (): never => {
+      throw new Error("a policy forbids it");
+    };
+    await expect(startAll(1, refuse)).rejects.toThrow("a policy forbids it");
+  });
+
+  test("one that dies later counts no more", async () => {
+    const shared = memory();
+    const workers = await startWorkers!(2, { memory: shared, queueOffset: 0 });
+    expect(workers.alive()).toBe(2);
+    // One task, published without a caller that takes part, whose call leaves the memory.
+    const words = new Int32Array(shared.buffer);
+    const queue = createJobQueue(words, 0, instantiateKernels(shared));
+    queue.beginTask();
+    queue.append(2, [0x7ffffff0, 0, 0, 1024, 97]);
+    Atomics.store(words, 0, (1 << 24) | (1 << 12));
+    Atomics.notify(words, 0);
+    await vi.waitFor(() => expect(workers.alive()).toBe(1), 5000);
+    await workers.stop();
+  });
+});
+
 describe("the job queue", () => {
   function setUp(lostMilliseconds?: number) {
     const { memory, words } = createWasmStorage(2 ** 22, true);
@@ -120,6 +170,7 @@ describe("the job queue", () => {
     );
     store.mockRestore();
     expect(words[1024]).not.toBe(0);
+    expect(() => queue.run()).toThrow("left unfinished; make a new engine");
   });
 
   test("what throws in a task leaves the kernels running at once again", () => {

@@ -5,7 +5,7 @@ import { deserializeCiphertexts, serializeCiphertexts } from "../../src/ckks/ind
 import type { KeyOwner } from "../../src/owner/index.ts";
 import { evaluationKeyBytes, maximumCiphertextBytes, parseTiming, paths } from "../../src/protocol/index.ts";
 import { serializeEvaluationKeys } from "../../src/rlwe/index.ts";
-import { createApp } from "../../src/server/index.ts";
+import { createApp, createInlineCompute } from "../../src/server/index.ts";
 import {
   expectFailure,
   INPUT,
@@ -297,14 +297,15 @@ describe("limits", () => {
   });
 
   test("a limit that is none is refused", () => {
-    expect(() => createApp({ models: new Map(), limits: { sessions: 0 } })).toThrow(
+    const compute = createInlineCompute({ models: new Map() });
+    expect(() => createApp({ compute, limits: { sessions: 0 } })).toThrow(
       "limits.sessions must be a positive integer, got 0",
     );
   });
 });
 
 test("the server's own failures are told to its operator alone", async () => {
-  const broken = testApp({}, new Map([["broken", { layers: [undefined as never] }]]));
+  const broken = testApp({}, new Map([["broken", { layers: [{ layer: { kind: "Broken" } } as never] }]]));
   const response = await send(broken, "POST", paths.plan("broken"), '{"inputShape":[1]}');
   await expectFailure(response, 500, "INTERNAL", /log/);
   expect(broken.errors).toHaveLength(1);

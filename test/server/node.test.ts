@@ -5,11 +5,12 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { serve } from "../../dist/server/node/index.js";
 import { runModel } from "../../src/builder/index.ts";
 import { createClient } from "../../src/client/index.ts";
 import { paths } from "../../src/protocol/index.ts";
-import { serve } from "../../src/server/node/index.ts";
 import { INPUT, INPUT_SHAPE, loadModels, MODELS } from "./wire.ts";
 
 const program = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
@@ -26,7 +27,7 @@ beforeAll(async () => {
   writeFileSync(join(models, "broken.pt"), "this is no model");
   writeFileSync(join(models, "notes.txt"), "not looked at");
   mkdirSync(join(models, "folder.pt"));
-  child = spawn(process.execPath, [program, "serve", "--models", models, "--port", "0"], {
+  child = spawn(process.execPath, [program, "serve", "--models", models, "--port", "0", "--workers", "1"], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   child.stderr!.on("data", (data) => {
@@ -51,6 +52,26 @@ test("a client in another process gets its logits, and the files that are no mod
   expect(milliseconds.evaluate).toBeGreaterThan(0);
   await session.close();
   expect(complaint).toMatch(/^crcnn: broken\.pt: [^\n]*text file[^\n]*\ncrcnn: folder\.pt: it cannot be read[^\n]*\n$/);
+});
+
+test("while a model is compiled, the server answers", async () => {
+  const body = JSON.stringify({ inputShape: INPUT_SHAPE, precision: 1e-4 });
+  const start = performance.now();
+  let took: number | undefined;
+  const compiled = fetch(`${url}/${paths.plan("square")}`, { method: "POST", body }).then((response) => {
+    took = performance.now() - start;
+    expect(response.status).toBe(200);
+  });
+  const waits: number[] = [];
+  while (took === undefined) {
+    const asked = performance.now();
+    expect(await (await fetch(`${url}/health`)).text()).toBe("ok");
+    waits.push(performance.now() - asked);
+    await pause(20);
+  }
+  await compiled;
+  expect(waits.length).toBeGreaterThan(5);
+  expect(Math.max(...waits)).toBeLessThan(took / 3);
 });
 
 test("over a socket, too, a body that is too large is refused by its declared length", async () => {
@@ -87,6 +108,24 @@ test("a client that does not finish its message does not keep the server from cl
   const gone = once(socket, "close");
   await server.close();
   await gone;
+});
+
+test("a server that computes closes in time, and what was computed ends", async () => {
+  const server = await serve({
+    models: join(import.meta.dirname, "..", "..", "assets", "models"),
+    port: 0,
+    workers: 1,
+  });
+  // Takes much longer than a server gives it.
+  const body = JSON.stringify({ inputShape: [1, 28, 28], precision: 1e-5 });
+  const lost = expect(
+    fetch(`${server.url}/${paths.plan("lenet1-square")}`, { method: "POST", body }),
+  ).rejects.toThrow();
+  await pause(100);
+  const start = performance.now();
+  await server.close();
+  await lost;
+  expect(performance.now() - start).toBeLessThan(4000);
 });
 
 test("told to end by SIGTERM, the process ends by itself and well", async () => {

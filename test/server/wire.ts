@@ -7,7 +7,7 @@ import { createOwner, type KeyOwner } from "../../src/owner/index.ts";
 import { deserializeManifest, type PlanManifest } from "../../src/plan/index.ts";
 import { type Failure, type PlanRequest, paths, planHash } from "../../src/protocol/index.ts";
 import { serializeEvaluationKeys } from "../../src/rlwe/index.ts";
-import { createApp, type ServerApp, type ServerLimits } from "../../src/server/index.ts";
+import { createApp, createInlineCompute, type ServerApp, type ServerLimits } from "../../src/server/index.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url);
 
@@ -26,7 +26,8 @@ export function loadModels(): Map<string, SourceModel> {
 
 export function testApp(limits: Partial<ServerLimits> = {}, models = loadModels()): ServerApp & { errors: unknown[] } {
   const errors: unknown[] = [];
-  return { ...createApp({ models, limits, onError: (error) => errors.push(error) }), errors };
+  const compute = createInlineCompute({ models, limits });
+  return { ...createApp({ compute, limits, onError: (error) => errors.push(error) }), errors };
 }
 
 export function send(

@@ -1,6 +1,6 @@
 /** Chains of primes for the batch packing: of all that are secure and precise enough, the one with the most images a second. */
 
-import { throwIfAborted } from "../../errors/index.ts";
+import { type Cancellation, throwIfAborted } from "../../errors/index.ts";
 import { findNttPrimes, WEIGHTED_PRIME_FLOOR } from "../../math/index.ts";
 import {
   type BatchDraft,
@@ -71,7 +71,7 @@ type Chosen = Candidate & { readonly numbers: ChosenNumbers };
 export function chooseChain(
   stretches: readonly BatchStretch[],
   request: ChainRequest,
-  signal?: AbortSignal,
+  signal?: Cancellation,
 ): ChosenChain | ChainFailure {
   const works = stretches.map(({ draft }) => measureSpans(outlineBatch(draft, plainNumbers(draft))));
   const failures = stretches.map(createFailures);

@@ -64,6 +64,13 @@ const SQUARE_BITS = [30, 29, 28, 27, 26];
 const BASE_BITS = [30, 29, 28, 27, 26];
 const SPECIAL_BITS = [30, 29, 28];
 const MESSAGE_BITS = [31, 30, 29, 28, 27, 26, 25, 24, 23, 22];
+/** The smallest primes of a chain, by what they are for. */
+export const SMALLEST_BITS: Readonly<Record<"affine" | "square" | "base" | "special", number>> = {
+  affine: Math.min(...AFFINE_BITS),
+  square: Math.min(...SQUARE_BITS),
+  base: Math.min(...BASE_BITS),
+  special: Math.min(...SPECIAL_BITS),
+};
 /** Weights finer than this add nothing. */
 const MAXIMUM_WEIGHT_BITS = 32;
 

@@ -3,7 +3,7 @@
  * cheapest few go on, and for each of them every fusion of the maps that follow is lowered onto every family of outputs.
  */
 
-import { CrcnnError, throwIfAborted } from "../../errors/index.ts";
+import { type Cancellation, CrcnnError, throwIfAborted } from "../../errors/index.ts";
 import {
   choosePool,
   createLoweringCache,
@@ -40,7 +40,7 @@ export interface SearchOptions {
   readonly beam?: number;
   /** Most affine stages and squares one after another; unlimited where omitted. */
   readonly maxLevels?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: Cancellation;
 }
 
 /** So many rotations may a layout be behind the best at its boundary: later layers can make up for them. */

@@ -1,8 +1,8 @@
-/** The archive of torch.save: one folder with `data.pkl`, the storages `data/0` …, and notes about the format. */
+/** The archive of torch.save since torch 1.6: one folder with `data.pkl`, the storages `data/0` …, and notes about the format. */
 
 import { CrcnnError } from "../../errors/index.ts";
 import { foreignArchive, foreignFile } from "./foreign.ts";
-import { MAX_FILE_BYTES, MAX_PICKLE_BYTES } from "./limits.ts";
+import { MAX_PICKLE_BYTES } from "./limits.ts";
 import { isZip, openZip } from "./zip.ts";
 
 export interface TorchArchive {
@@ -14,14 +14,11 @@ export interface TorchArchive {
 }
 
 /**
- * Opens a file of torch.save, told from others by its content.
+ * Opens an archive of torch.save, told from other files by its content.
  *
  * @throws CrcnnError INVALID_FILE, UNSUPPORTED_FILE, LIMIT_EXCEEDED.
  */
 export function openArchive(bytes: Uint8Array): TorchArchive {
-  if (bytes.length > MAX_FILE_BYTES) {
-    throw new CrcnnError("LIMIT_EXCEEDED", `the file has ${bytes.length} bytes, at most ${MAX_FILE_BYTES} are read`);
-  }
   if (!isZip(bytes)) throw foreignFile(bytes);
   const zip = openZip(bytes);
   const foreign = foreignArchive(zip.names);

@@ -9,13 +9,6 @@ type Verdict = readonly [code: ErrorCode, what: string, remedy: string];
 
 /** Beginnings of files, with what they mean. The first match counts. */
 const BEGINNINGS: readonly (readonly [prefix: string, ...verdict: Verdict])[] = [
-  [
-    // LONG1 0x1950a86a20f9469cfc6c after PROTO 2: torch/serialization.py, MAGIC_NUMBER.
-    "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19",
-    "UNSUPPORTED_FILE",
-    "it is in torch's legacy format (before 1.6)",
-    "load it in torch 1.6 or later and torch.save(model, path) again",
-  ],
   ["\x80", "UNSUPPORTED_FILE", "it is a bare pickle (joblib, scikit-learn or a damaged torch file)", SAVE_AGAIN],
   ["version https://git-lfs", "UNSUPPORTED_FILE", "it is a Git LFS pointer, not the file itself", "run git lfs pull"],
   [

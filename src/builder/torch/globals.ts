@@ -33,6 +33,8 @@ const FUNCTIONS: ReadonlyMap<string, KnownFunction> = new Map(
       ["_codecs.encode", encode],
       ["torch.Size", ([sizes]) => sizes ?? null],
       ["torch.device", () => ({ kind: "constant", name: "torch.device" })],
+      // An attribute of every layer before torch 1.3, which says nothing of the network.
+      ["torch.nn.backends.thnn._get_thnn_function_backend", () => null],
       ["torch._utils._rebuild_tensor_v2", rebuildTensor],
       ["torch._utils._rebuild_parameter", rebuildParameter],
     ] satisfies [string, Apply][]

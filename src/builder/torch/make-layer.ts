@@ -2,14 +2,31 @@
 
 import { CrcnnError } from "../../errors/index.ts";
 import {
+  type AdaptiveSize,
+  type AvgPool1dOptions,
   type AvgPool2dOptions,
+  adaptiveAvgPool2dLayer,
+  avgPool1dLayer,
   avgPool2dLayer,
+  type BatchNormOptions,
+  batchNorm1dLayer,
+  batchNorm2dLayer,
+  type Conv1dOptions,
   type Conv2dOptions,
+  type ConvTranspose2dOptions,
+  conv1dLayer,
   conv2dLayer,
+  convTranspose2dLayer,
   type FlattenOptions,
   flattenLayer,
+  type IdentityKind,
+  identityLayer,
   linearLayer,
+  type SidePadding,
   squareLayer,
+  type UnflattenOptions,
+  unflattenLayer,
+  zeroPad2dLayer,
 } from "../../layers/index.ts";
 import type { Layer } from "../../plan/index.ts";
 import { dictOf, type ElementBudget, type ModuleState, moduleState } from "./module-state.ts";
@@ -20,11 +37,24 @@ import { printable } from "./text.ts";
 const TORCH = /^torch\.nn\./;
 const HOOKS = ["_forward_hooks", "_forward_pre_hooks"];
 
+/** Does nothing when a trained network runs. */
+const DROPOUTS = ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"] as const;
+
 const LAYERS: ReadonlyMap<string, (state: ModuleState) => Layer> = new Map([
+  ["torch.nn.modules.conv.Conv1d", conv1d],
   ["torch.nn.modules.conv.Conv2d", conv2d],
+  ["torch.nn.modules.conv.ConvTranspose2d", convTranspose2d],
   ["torch.nn.modules.linear.Linear", linear],
+  ["torch.nn.modules.linear.Identity", same("Identity")],
+  ["torch.nn.modules.pooling.AvgPool1d", (state) => avgPool1dLayer(poolOptions(state) as AvgPool1dOptions)],
   ["torch.nn.modules.pooling.AvgPool2d", avgPool2d],
+  ["torch.nn.modules.pooling.AdaptiveAvgPool2d", adaptiveAvgPool2d],
+  ["torch.nn.modules.batchnorm.BatchNorm1d", (state) => batchNorm1dLayer(batchNormOptions(state))],
+  ["torch.nn.modules.batchnorm.BatchNorm2d", (state) => batchNorm2dLayer(batchNormOptions(state))],
+  ["torch.nn.modules.padding.ZeroPad2d", (state) => zeroPad2dLayer(state.attribute("padding") as SidePadding)],
   ["torch.nn.modules.flatten.Flatten", flatten],
+  ["torch.nn.modules.flatten.Unflatten", unflatten],
+  ...DROPOUTS.map((name) => [`torch.nn.modules.dropout.${name}`, same(name)] as const),
 ]);
 
 /** True for a class that runs encrypted: one of torch's that is known here, or a user's class named Square. */
@@ -67,7 +97,21 @@ function isUserSquare(type: ModuleObject["type"]): boolean {
 
 // The factories check the type and range of every option themselves, so attributes are passed on as they are in the file.
 
+function conv1d(state: ModuleState): Layer {
+  return conv1dLayer(convOptions(state) as Conv1dOptions);
+}
+
 function conv2d(state: ModuleState): Layer {
+  return conv2dLayer(convOptions(state) as Conv2dOptions);
+}
+
+function convTranspose2d(state: ModuleState): Layer {
+  const outputPadding = state.attribute("output_padding");
+  return convTranspose2dLayer({ ...convOptions(state, true), outputPadding } as ConvTranspose2dOptions);
+}
+
+/** @param transposed the weight has the input channels first, and those of the outputs in groups. */
+function convOptions(state: ModuleState, transposed = false): Record<keyof Conv2dOptions, unknown> {
   const mode = state.attribute("padding_mode", "zeros");
   if (mode !== "zeros") {
     throw unsupported(
@@ -77,19 +121,17 @@ function conv2d(state: ModuleState): Layer {
   const weight = state.weight();
   const groups = state.attribute("groups");
   const kernel = state.attribute("kernel_size");
-  checkShape(state, weight.shape, [
-    state.attribute("out_channels"),
-    Number(state.attribute("in_channels")) / Number(groups),
-    ...(Array.isArray(kernel) ? kernel : []),
-  ]);
-  return conv2dLayer({
+  const channels = ["out_channels", "in_channels"].map((name) => state.attribute(name));
+  const [whole, grouped] = transposed ? channels.reverse() : channels;
+  checkShape(state, weight.shape, [whole, Number(grouped) / Number(groups), ...(Array.isArray(kernel) ? kernel : [])]);
+  return {
     weight,
     bias: state.parameter("bias"),
     stride: state.attribute("stride"),
     padding: state.attribute("padding"),
     dilation: state.attribute("dilation"),
     groups,
-  } as Conv2dOptions);
+  };
 }
 
 function linear(state: ModuleState): Layer {
@@ -99,18 +141,46 @@ function linear(state: ModuleState): Layer {
 }
 
 function avgPool2d(state: ModuleState): Layer {
-  return avgPool2dLayer({
+  const divisorOverride = state.attribute("divisor_override", null);
+  return avgPool2dLayer({ ...poolOptions(state), divisorOverride } as AvgPool2dOptions);
+}
+
+function poolOptions(state: ModuleState): Record<keyof AvgPool1dOptions, unknown> {
+  return {
     kernelSize: state.attribute("kernel_size"),
     stride: state.attribute("stride"),
     padding: state.attribute("padding"),
     ceilMode: state.attribute("ceil_mode"),
     countIncludePad: state.attribute("count_include_pad"),
-    divisorOverride: state.attribute("divisor_override", null),
-  } as AvgPool2dOptions);
+  };
+}
+
+function adaptiveAvgPool2d(state: ModuleState): Layer {
+  return adaptiveAvgPool2dLayer(state.attribute("output_size") as AdaptiveSize);
+}
+
+function batchNormOptions(state: ModuleState): BatchNormOptions {
+  const [runningMean, runningVar] = [state.buffer("running_mean"), state.buffer("running_var")];
+  if (runningMean === undefined || runningVar === undefined) {
+    throw unsupported(
+      `${state.label} has no running statistics and divides by those of the data: train with track_running_stats=True`,
+    );
+  }
+  const [weight, bias] = [state.parameter("weight"), state.parameter("bias")];
+  return { runningMean, runningVar, weight, bias, eps: state.attribute("eps") as number };
+}
+
+function same(kind: IdentityKind): () => Layer {
+  return () => identityLayer(kind);
 }
 
 function flatten(state: ModuleState): Layer {
   return flattenLayer({ startDim: state.attribute("start_dim"), endDim: state.attribute("end_dim") } as FlattenOptions);
+}
+
+function unflatten(state: ModuleState): Layer {
+  const options = { dim: state.attribute("dim"), unflattenedSize: state.attribute("unflattened_size") };
+  return unflattenLayer(options as UnflattenOptions);
 }
 
 /** The sizes that a layer states of itself must be those of its weight. */

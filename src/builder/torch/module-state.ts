@@ -25,6 +25,8 @@ export interface ModuleState {
   parameter(name: string): Tensor | undefined;
   /** As `parameter`, of a layer that cannot do without. */
   weight(): Tensor;
+  /** A tensor that is no parameter, as a running mean; undefined where it is None or not there. */
+  buffer(name: string): Tensor | undefined;
 }
 
 /** @throws CrcnnError INVALID_FILE, UNSUPPORTED_FILE or LIMIT_EXCEEDED from its methods, naming the layer. */
@@ -32,8 +34,8 @@ export function moduleState(object: ModuleObject, label: string, budget: Element
   const { state } = object;
   if (state === undefined) throw new CrcnnError("INVALID_FILE", `${label} has no attributes`);
 
-  function parameter(name: string): Tensor | undefined {
-    const value = dictOf(state, "_parameters").get(name) ?? null;
+  function tensor(dict: "_parameters" | "_buffers", name: string): Tensor | undefined {
+    const value = dictOf(state, dict).get(name) ?? null;
     if (value === null) return undefined;
     const view = ofKind(value, "tensor");
     if (view === undefined) throw new CrcnnError("INVALID_FILE", `${label}: its ${name} is not a tensor`);
@@ -62,9 +64,10 @@ export function moduleState(object: ModuleObject, label: string, budget: Element
       const what = value === undefined ? "missing" : describe(value);
       throw new CrcnnError("INVALID_FILE", `${label}: its ${name} is ${what}`);
     },
-    parameter,
+    parameter: (name) => tensor("_parameters", name),
+    buffer: (name) => tensor("_buffers", name),
     weight() {
-      const weight = parameter("weight");
+      const weight = tensor("_parameters", "weight");
       if (weight === undefined) throw new CrcnnError("INVALID_FILE", `${label} has no weight`);
       return weight;
     },

@@ -7,6 +7,7 @@ import { isKnownLayer, makeLayer } from "./make-layer.ts";
 import { dictOf } from "./module-state.ts";
 import { className, describe, type ModuleObject, ofKind, type PickleValue } from "./pickle-values.ts";
 import { adviceFor } from "./refusals.ts";
+import { refusedLayer } from "./refused-layer.ts";
 import type { SourceLayer, SourceModel } from "./source-model.ts";
 import { printable } from "./text.ts";
 
@@ -15,26 +16,41 @@ const SAVE_MODEL = "save the network itself with torch.save(model, path)";
 
 /**
  * The model of a torch.nn.Sequential, nested ones flattened, or of one bare layer. A layer that stands in several places is made once
- * and listed at each.
+ * and listed at each. One that cannot run encrypted is listed with its refusal.
  *
+ * @param explain puts the file's name before a refusal.
  * @throws CrcnnError UNSUPPORTED_FILE (a state_dict, checkpoint or tensor), UNSUPPORTED_MODEL (another kind of network),
- * UNSUPPORTED_LAYER, INVALID_FILE, LIMIT_EXCEEDED.
+ * INVALID_FILE, LIMIT_EXCEEDED.
  */
-export function toModel(root: PickleValue): SourceModel {
+export function toModel(root: PickleValue, explain: (error: CrcnnError) => CrcnnError): SourceModel {
   const model = ofKind(root, "module");
   if (model === undefined) throw notAModel(root);
-  const made = new Map<ModuleObject, Layer>();
+  const made = new Map<ModuleObject, Pick<SourceLayer, "layer" | "refusal">>();
   const budget = { spent: 0 };
   const layers: SourceLayer[] = [];
   for (const { object, position } of walk(checkRoot(model))) {
-    const layer = made.get(object) ?? makeLayer(object, position, budget);
+    const layer = made.get(object) ?? layerOrRefusal(object, () => makeLayer(object, position, budget), explain);
     made.set(object, layer);
-    layers.push({ position, index: layers.length, layer });
+    layers.push({ position, index: layers.length, ...layer });
   }
   if (layers.length === 0) {
     throw new CrcnnError("UNSUPPORTED_MODEL", "its torch.nn.Sequential is empty: there is nothing to run");
   }
   return { layers };
+}
+
+function layerOrRefusal(
+  { type }: ModuleObject,
+  make: () => Layer,
+  explain: (error: CrcnnError) => CrcnnError,
+): Pick<SourceLayer, "layer" | "refusal"> {
+  try {
+    return { layer: make() };
+  } catch (error) {
+    if (!(error instanceof CrcnnError && error.code === "UNSUPPORTED_LAYER")) throw error;
+    const refusal = explain(error);
+    return { layer: refusedLayer(printable(type.name), refusal), refusal };
+  }
 }
 
 interface Located {

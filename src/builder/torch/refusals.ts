@@ -2,7 +2,6 @@
 
 const SQUARE = "train with a square activation instead (a class Square with forward x * x)";
 const FOLD = "fold it into the convolution or linear layer before it (torch.nn.utils.fusion) and save again";
-const REMOVE = "it does nothing when a trained network runs: remove it and save again";
 const CLIENT = "it belongs after decryption: remove it and apply it to the decrypted output";
 const POOL = "use AvgPool2d, a mean instead of a maximum";
 
@@ -13,22 +12,20 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ...["Hardswish", "Hardsigmoid", "Hardtanh", "Softplus", "Softsign", "LogSigmoid"].map(
     (name) => [name, SQUARE] as const,
   ),
-  ...["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"].map((name) => [name, FOLD] as const),
-  ...["Dropout", "Dropout1d", "Dropout2d", "AlphaDropout", "Identity"].map((name) => [name, REMOVE] as const),
+  ...["BatchNorm3d", "SyncBatchNorm"].map((name) => [name, FOLD] as const),
   ...["Softmax", "LogSoftmax", "Softmin", "Softmax2d"].map((name) => [name, CLIENT] as const),
   ...["MaxPool1d", "MaxPool2d", "MaxPool3d", "AdaptiveMaxPool2d"].map((name) => [name, POOL] as const),
-  ["AdaptiveAvgPool2d", "use AvgPool2d with the kernel and stride that it comes to for your image size"],
-  ["ZeroPad2d", "use the padding option of the convolution after it"],
-  ["Conv1d", "use Conv2d with a kernel of height 1"],
-  ["LayerNorm", "it divides by a statistic of the data: train with BatchNorm2d and fold it into the convolution"],
-  ["GroupNorm", "it divides by a statistic of the data: train with BatchNorm2d and fold it into the convolution"],
+  ["LayerNorm", "it divides by a statistic of the data: train with BatchNorm2d"],
+  ["GroupNorm", "it divides by a statistic of the data: train with BatchNorm2d"],
   ["ModuleList", "it does not say in which order its layers run: use torch.nn.Sequential"],
   ["ModuleDict", "it does not say in which order its layers run: use torch.nn.Sequential"],
   ["DataParallel", "save the network inside it: torch.save(model.module, path)"],
   ["DistributedDataParallel", "save the network inside it: torch.save(model.module, path)"],
 ]);
 
-const SUPPORTED = "Conv2d, Linear, AvgPool2d, Flatten and Square";
+const SUPPORTED =
+  "Conv1d, Conv2d, ConvTranspose2d, Linear, AvgPool1d, AvgPool2d, AdaptiveAvgPool2d, BatchNorm1d, BatchNorm2d, ZeroPad2d, Flatten, " +
+  "Unflatten, Dropout, Identity and a class Square";
 
 /** What would be right instead of a layer of this class of torch.nn. */
 export function adviceFor(name: string): string {

@@ -1,12 +1,21 @@
+import type { CrcnnError } from "../../errors/index.ts";
 import type { Layer } from "../../plan/index.ts";
 
 /** A layer of a model as it was saved. */
 export interface SourceLayer {
   /** The path to it as PyTorch writes it: `0`, `features.2`. A model that is one bare layer has the path `0`. */
   readonly position: string;
-  /** Its number in the order in which the layers run, from 0: what reports and options count by. */
+  /**
+   * Its number in the order in which the layers run, from 0: what reports and options count by. Those of nested Sequentials count one by one,
+   * the Sequentials themselves not.
+   */
   readonly index: number;
   readonly layer: Layer;
+  /**
+   * Why the layer cannot run encrypted, where it cannot. It is kept, so that the layers before and after it can be used, and its layer throws
+   * this error whenever it is asked for anything but its kind.
+   */
+  readonly refusal?: CrcnnError;
 }
 
 /** A model as it was saved: its layers in the order in which they run, before any fusion. */

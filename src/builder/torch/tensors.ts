@@ -6,6 +6,9 @@ import { MAX_AXES, MAX_ELEMENTS } from "./limits.ts";
 import { type Dtype, ofKind, type PickleValue, type Storage, type TensorView } from "./pickle-values.ts";
 import { printable } from "./text.ts";
 
+/** Storages are numbered: from 0 in archives, by their address in files from before torch 1.6. */
+const KEY = /^\d{1,20}$/;
+
 /** PyTorch's storage classes, all in the module `torch`. */
 export const STORAGE_TYPES: ReadonlyMap<string, Dtype> = new Map<string, Dtype>([
   ["FloatStorage", { name: "float32", bytes: 4, read: (view, at, little) => view.getFloat32(at, little) }],
@@ -22,29 +25,55 @@ export const STORAGE_TYPES: ReadonlyMap<string, Dtype> = new Map<string, Dtype>(
   ["ComplexDoubleStorage", { name: "complex128", bytes: 16 }],
 ]);
 
+/** What a pickle says of a storage, none of it checked against the storage itself. */
+export interface StorageClaim {
+  readonly key: string;
+  readonly dtype: Dtype;
+  /** Number of elements. */
+  readonly length: number;
+}
+
 /**
- * The storages of an archive by the persistent ids `("storage", type, key, location, length)` of its pickle. Each is looked up and
- * its CRC checked once.
+ * Reads a persistent id `("storage", type, key, location, length[, view])`.
+ *
+ * @throws CrcnnError INVALID_FILE for anything else, UNSUPPORTED_FILE for a view into another storage.
  */
+export function storageClaim(id: PickleValue): StorageClaim {
+  const [tag, type, key, location, length, view = null] = ofKind(id, "tuple")?.items ?? [];
+  const dtype = ofKind(type, "storage-type")?.dtype;
+  if (tag !== "storage" || dtype === undefined || typeof key !== "string" || typeof location !== "string") {
+    throw invalid("its pickle refers to something other than a tensor storage");
+  }
+  if (!KEY.test(key)) throw invalid(`its pickle names the storage "${printable(key)}"; torch numbers them`);
+  if (!isNatural(length)) throw invalid(`storage ${key} is said to hold ${String(length)} elements`);
+  if (view !== null) {
+    throw new CrcnnError("UNSUPPORTED_FILE", `storage ${key} is a view of another: load the network and save it again`);
+  }
+  return { key, dtype, length };
+}
+
+/** @throws CrcnnError INVALID_FILE where a storage that is known already is claimed to be something else. */
+export function checkSameStorage({ dtype, length }: Storage, claim: StorageClaim): void {
+  if (dtype === claim.dtype && length === claim.length) return;
+  throw invalid(`storage ${claim.key} is described in two ways`);
+}
+
+/** The storages of an archive by the persistent ids of its pickle. Each is looked up and its CRC checked once. */
 export function storageLoader(archive: TorchArchive): (id: PickleValue) => Storage {
   const loaded = new Map<string, Storage>();
   return (id) => {
-    const [tag, type, key, location, length] = ofKind(id, "tuple")?.items ?? [];
-    const dtype = ofKind(type, "storage-type")?.dtype;
-    if (tag !== "storage" || dtype === undefined || typeof key !== "string" || typeof location !== "string") {
-      throw invalid("its pickle refers to something other than a tensor storage");
-    }
-    if (!/^\d{1,9}$/.test(key)) throw invalid(`its pickle names the storage "${printable(key)}"; torch numbers them`);
+    const claim = storageClaim(id);
+    const { key, dtype, length } = claim;
     const known = loaded.get(key);
     if (known) {
-      if (known.dtype !== dtype || known.length !== length) throw invalid(`storage ${key} is described in two ways`);
+      checkSameStorage(known, claim);
       return known;
     }
     const bytes = archive.storage(key);
     if (bytes === undefined) throw invalid(`storage ${key} is missing from the archive`);
-    if (typeof length !== "number" || length * dtype.bytes !== bytes.length) {
+    if (length * dtype.bytes !== bytes.length) {
       throw invalid(
-        `storage ${key} should hold ${String(length)} elements of ${dtype.name} (${dtype.bytes} bytes each) and has ${bytes.length} bytes`,
+        `storage ${key} should hold ${length} elements of ${dtype.name} (${dtype.bytes} bytes each) and has ${bytes.length} bytes`,
       );
     }
     const storage: Storage = { kind: "storage", dtype, bytes, littleEndian: archive.littleEndian, length };

@@ -30,15 +30,28 @@ const REFUSED: ReadonlyMap<number, string> = new Map([
   [0x92, "NEWOBJ_EX"],
 ]);
 
+/** Turns the value of a persistent id into what it stands for. */
+export type LoadPersistent = (id: PickleValue) => PickleValue;
+
 /**
- * Turns a pickle into inert data.
+ * Turns bytes that are one pickle into inert data.
  *
- * @param loadStorage resolves a persistent id.
+ * @throws as {@link unpickleNext}, INVALID_FILE also where something follows the pickle.
+ */
+export function unpickle(pickle: Uint8Array, loadPersistent: LoadPersistent): PickleValue {
+  const reader = readPickle(pickle);
+  const value = unpickleNext(reader, loadPersistent);
+  if (reader.remaining > 0) throw invalid(`is followed by ${reader.remaining} bytes`);
+  return value;
+}
+
+/**
+ * Turns the pickle at a reader's position into inert data; the reader stands behind it then.
+ *
  * @throws CrcnnError UNSAFE_FILE where the pickle wants code run, INVALID_FILE where it is malformed, UNSUPPORTED_FILE,
  * LIMIT_EXCEEDED after {@link MAX_PICKLE_STEPS} steps.
  */
-export function unpickle(pickle: Uint8Array, loadStorage: (id: PickleValue) => PickleValue): PickleValue {
-  const reader = readPickle(pickle);
+export function unpickleNext(reader: PickleReader, loadPersistent: LoadPersistent): PickleValue {
   const stack: PickleValue[] = [];
   const marks: number[] = [];
   const memo = new Map<number, PickleValue>();
@@ -205,6 +218,12 @@ export function unpickle(pickle: Uint8Array, loadStorage: (id: PickleValue) => P
       case 0x8d: // BINUNICODE8
         stack.push(reader.text(reader.uint64()));
         break;
+      case 0x55: // SHORT_BINSTRING, a string of Python 2
+        stack.push(reader.text(reader.byte()));
+        break;
+      case 0x54: // BINSTRING
+        stack.push(reader.text(reader.uint32()));
+        break;
       case 0x42: // BINBYTES
         stack.push(reader.bytes(reader.uint32()));
         break;
@@ -275,7 +294,7 @@ export function unpickle(pickle: Uint8Array, loadStorage: (id: PickleValue) => P
         build();
         break;
       case 0x51: // BINPERSID
-        stack.push(loadStorage(pop()));
+        stack.push(loadPersistent(pop()));
         break;
       case 0x68: // BINGET
         stack.push(get(reader.byte()));
@@ -302,7 +321,6 @@ export function unpickle(pickle: Uint8Array, loadStorage: (id: PickleValue) => P
   while (!step(reader.byte()));
   const result = pop();
   if (stack.length > 0 || marks.length > 0) throw invalid("ends with values left over");
-  if (reader.remaining > 0) throw invalid(`is followed by ${reader.remaining} bytes`);
   checkUse();
   return result;
 }

@@ -1,6 +1,7 @@
 /** crcnn serve: models for clients that encrypt. */
 
 import { CrcnnError } from "../../errors/index.ts";
+import { MAX_THREADS } from "../../math/index.ts";
 import { serve as startServer } from "../../server/node/index.ts";
 import { parseInteger } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
@@ -22,10 +23,18 @@ export const serve: Command = defineCommand({
       valueHint: "ADDRESS",
       description: "Address to listen on; put TLS in front of others",
     },
+    workers: {
+      type: "string",
+      valueHint: "N",
+      description: "Requests that are computed at a time, each by a thread of its own (default: processors, at most 8)",
+    },
+    threads: { type: "string", default: "1", valueHint: "N", description: "Threads that take part in one evaluation" },
   },
   async run(args) {
     const port = parseInteger("port", args.port, 0, 65_535);
-    const server = await startServer({ models: args.models, port, host: args.host, onError: report });
+    const workers = args.workers === undefined ? undefined : parseInteger("workers", args.workers, 1, MAX_THREADS);
+    const threads = parseInteger("threads", args.threads, 1, MAX_THREADS);
+    const server = await startServer({ models: args.models, port, host: args.host, workers, threads, onError: report });
     for (const error of server.skipped) report(error);
     process.stdout.write(`crcnn: serving ${server.models.join(", ")} at ${server.url}\n`);
     // Started by another process that keeps a channel open, it ends with that process.

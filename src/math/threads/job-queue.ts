@@ -40,6 +40,7 @@ const CALL_WORDS = 10;
 /** Words of the queue, from its offset on. */
 const CLAIM = 0;
 const DONE = 1;
+const WORKER_TASKS = 2;
 const TASKS = 16;
 const CALLS: number = TASKS + MAX_TASKS + 1;
 export const QUEUE_WORDS: number = CALLS + MAX_CALLS * CALL_WORDS;
@@ -62,6 +63,8 @@ export interface JobQueue {
   discard(): void;
   /** Publishes the batch, takes part in it, and returns when all its tasks are done. @throws CrcnnError WORKER_LOST */
   run(): void;
+  /** Tasks that workers, not the caller, have run so far; counted modulo 2^32. */
+  workerTasks(): number;
   /** A worker's loop: claims and runs tasks until the program ends. */
   work(): never;
 }
@@ -93,6 +96,8 @@ export function createJobQueue(
   let taskCount = 0;
   let callCount = 0;
   let epoch = 0;
+  /** A thread that still has a task of such a batch would finish it in the middle of a later one. */
+  let unfinished = false;
 
   function runTask(task: number): void {
     for (let call = words[tasks + task]; call < words[tasks + task + 1]; call++) {
@@ -155,7 +160,15 @@ export function createJobQueue(
       taskCount = 0;
       callCount = 0;
     },
+    workerTasks: () => words[offset + WORKER_TASKS] >>> 0,
     run() {
+      if (unfinished) {
+        throw new CrcnnError(
+          "WORKER_LOST",
+          "earlier work of this engine's threads was left unfinished; make a new engine",
+        );
+      }
+      unfinished = true;
       const count = taskCount;
       taskCount = 0;
       callCount = 0;
@@ -165,11 +178,17 @@ export function createJobQueue(
       Atomics.notify(words, claim);
       while (claimAndRun());
       waitForAll(count);
+      unfinished = false;
     },
     work() {
       for (;;) {
         let idle = 0;
-        while (idle < SPINS) idle = claimAndRun() ? 0 : idle + 1;
+        while (idle < SPINS) {
+          if (claimAndRun()) {
+            Atomics.add(words, offset + WORKER_TASKS, 1);
+            idle = 0;
+          } else idle++;
+        }
         const state = Atomics.load(words, claim);
         const allClaimed = (state & MAX_TASKS) >= ((state >>> COUNT_BITS) & MAX_TASKS);
         if (allClaimed) rest(words, claim, state, SLEEP_MILLISECONDS);

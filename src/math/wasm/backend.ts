@@ -69,6 +69,12 @@ function shoupQuotient(w: number, p: number): number {
   return high * 65_536 + Math.floor((rest * 65_536) / p);
 }
 
+function shoupQuotients(list: Int32Array, p: number): Int32Array {
+  const quotients = new Int32Array(list.length);
+  for (let i = 0; i < list.length; i++) quotients[i] = shoupQuotient(list[i], p);
+  return quotients;
+}
+
 /** What centres residues modulo an odd q and makes them positive modulo p (`assembly/mixed-radix.ts`). */
 function centring(q: number, p: number): { half: number; shift: number; bound: number } {
   const half = (q - 1) / 2;
@@ -147,8 +153,12 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     let found = tables.get(table);
     if (!found) {
       const { ringDegree, roots, inverseRoots, inverseDegree, modulus } = table;
-      const quotients = (list: Int32Array): Int32Array => list.map((w) => shoupQuotient(w, modulus.value));
-      const start = upload(roots, quotients(roots), inverseRoots, quotients(inverseRoots));
+      const start = upload(
+        roots,
+        shoupQuotients(roots, modulus.value),
+        inverseRoots,
+        shoupQuotients(inverseRoots, modulus.value),
+      );
       const scaledRoot = multiplyMod(inverseRoots[1], inverseDegree, modulus);
       const list = (i: number): number => start + i * ringDegree * WORD_BYTES;
       found = {

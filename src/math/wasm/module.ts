@@ -1,6 +1,9 @@
-/** The compiled kernels, from the base64 that stands beside their source. */
+/** The kernels' module, for whichever way this runtime takes WebAssembly. */
 
-import { KERNELS_BASE64, SHARED_KERNELS_BASE64 } from "./kernels.gen.ts";
+import { compileKernels } from "#wasm-module";
+
+/** What the modules behind the `#wasm-module` import offer: the build for shared or unshared memory. Throws where it may not be compiled. */
+export type CompileKernels = (shared: boolean) => WebAssembly.Module;
 
 /** Functions of the module. Addresses are in bytes, counts in words; see `assembly/` for ranges. */
 export interface WasmExports {
@@ -60,14 +63,19 @@ export interface WasmExports {
   unpackBits(out: number, from: number, count: number, bits: number): number;
 }
 
-const decode = (base64: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-
+let unsharedModule: WebAssembly.Module | undefined;
 let supported: boolean | undefined;
 
-/** True where this engine runs the module: WebAssembly with SIMD, and permission to compile at run time. */
+/** True where this engine runs the module: WebAssembly with SIMD, and permission to compile it where it is not compiled beforehand. */
 export function supportsWasmKernels(): boolean {
-  supported ??= typeof WebAssembly === "object" && WebAssembly.validate(decode(KERNELS_BASE64));
+  if (supported !== undefined) return supported;
+  try {
+    // Validating would not do: a content security policy refuses the compilation of a valid module.
+    unsharedModule = compileKernels(false);
+    supported = true;
+  } catch {
+    supported = false;
+  }
   return supported;
 }
 
@@ -77,6 +85,7 @@ export function supportsWasmKernels(): boolean {
  */
 export function instantiateKernels(memory: WebAssembly.Memory): WasmExports {
   const shared = typeof SharedArrayBuffer === "function" && memory.buffer instanceof SharedArrayBuffer;
-  const module = new WebAssembly.Module(decode(shared ? SHARED_KERNELS_BASE64 : KERNELS_BASE64));
+  if (!shared) unsharedModule ??= compileKernels(false);
+  const module = shared ? compileKernels(true) : (unsharedModule as WebAssembly.Module);
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as WasmExports;
 }

@@ -1,3 +1,4 @@
 /** The server on Node. */
-export { type LoadedModels, loadModels } from "./load-models.ts";
+export { type ComputePoolOptions, createComputePool } from "./compute-pool.ts";
+export { type LoadedModels, loadModels, type ModelFile } from "./load-models.ts";
 export { type RunningServer, type ServeOptions, serve } from "./serve.ts";

@@ -2,14 +2,25 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { loadTorch, type SourceModel } from "../../builder/index.ts";
+import { loadTorch, requireSupported } from "../../builder/index.ts";
 import { CrcnnError } from "../../errors/index.ts";
+import type { ModelSummary } from "../../protocol/index.ts";
+import { summarize } from "../models.ts";
 
 const EXTENSION = ".pt";
 
+/** A model as the pool's threads take it: each reads it for itself, at need. */
+export interface ModelFile {
+  readonly summary: ModelSummary;
+  /** Its name, for messages. */
+  readonly file: string;
+  /** Its content, in memory that threads share. */
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+}
+
 export interface LoadedModels {
   /** By file name without its extension, in alphabetic order. */
-  readonly models: ReadonlyMap<string, SourceModel>;
+  readonly models: ReadonlyMap<string, ModelFile>;
   /** Why files were left out. */
   readonly skipped: readonly CrcnnError[];
 }
@@ -21,11 +32,18 @@ export interface LoadedModels {
  */
 export async function loadModels(directory: string): Promise<LoadedModels> {
   const files = (await readdir(directory)).filter((name) => name.endsWith(EXTENSION)).sort();
-  const models = new Map<string, SourceModel>();
+  const models = new Map<string, ModelFile>();
   const skipped: CrcnnError[] = [];
   for (const file of files) {
     try {
-      models.set(basename(file, EXTENSION), loadTorch(await readFile(join(directory, file)), file));
+      const content = await readFile(join(directory, file));
+      const model = loadTorch(content, file);
+      requireSupported(model);
+      const name = basename(file, EXTENSION);
+      const summary = summarize(name, model);
+      const bytes = new Uint8Array(new SharedArrayBuffer(content.length));
+      bytes.set(content);
+      models.set(name, { summary, file, bytes });
     } catch (error) {
       skipped.push(error instanceof CrcnnError ? error : unreadable(file, error as NodeJS.ErrnoException));
     }

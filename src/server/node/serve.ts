@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import type { CrcnnError } from "../../errors/index.ts";
 import { createApp, type ServerLimits } from "../index.ts";
+import { createComputePool } from "./compute-pool.ts";
 import { loadModels } from "./load-models.ts";
 
 export interface ServeOptions {
@@ -13,6 +14,10 @@ export interface ServeOptions {
   readonly port: number;
   /** The loopback interface by default. */
   readonly host?: string | undefined;
+  /** Threads that compute, each on one request at a time: one for each processor by default, at most 8. */
+  readonly workers?: number | undefined;
+  /** Threads that take part in one evaluation; 1 by default. */
+  readonly threads?: number | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -25,7 +30,7 @@ export interface RunningServer {
   readonly skipped: readonly CrcnnError[];
   /** Ends when the server has stopped listening, by {@link close} or by SIGTERM or SIGINT. */
   readonly closed: Promise<void>;
-  /** Takes no new connection, gives requests that run two seconds to finish, ends all sessions. */
+  /** Takes no new connection, gives requests that run two seconds to finish, ends all sessions and threads. */
   close(): Promise<void>;
 }
 
@@ -37,17 +42,21 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 /**
  * Serves the models of a directory until it is closed or the process is told to end.
  *
- * @throws CrcnnError INVALID_FILE when the directory holds no model, and what the system says when the port cannot be taken.
+ * @throws CrcnnError INVALID_FILE when the directory holds no model, RangeError for numbers of threads outside 1 … 64 or a limit that is no positive
+ * integer, and what the system says when the port cannot be taken.
  */
 export async function serve({
   models,
   port,
   host = "127.0.0.1",
+  workers,
+  threads,
   limits,
   onError,
 }: ServeOptions): Promise<RunningServer> {
   const loaded = await loadModels(models);
-  const app = createApp({ models: loaded.models, limits, onError });
+  const compute = createComputePool({ models: loaded.models, workers, threads, limits, onError });
+  const app = createApp({ compute, limits, onError });
   const server = createAdaptorServer({ fetch: app.fetch });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -58,8 +67,7 @@ export async function serve({
   const closed = new Promise<void>((resolve) => {
     server.once("close", () => {
       for (const signal of SIGNALS) process.off(signal, close);
-      app.close();
-      resolve();
+      void app.close().then(resolve);
     });
   });
   function close(): Promise<void> {

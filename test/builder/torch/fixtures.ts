@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { expect } from "vitest";
 import { readNpy } from "../../../src/data/index.ts";
 import { CrcnnError, ERROR_CODES } from "../../../src/errors/index.ts";
@@ -8,6 +8,10 @@ const ROOT = new URL("../../fixtures/", import.meta.url);
 
 export function fixture(path: string): Uint8Array {
   return new Uint8Array(readFileSync(new URL(path, ROOT)));
+}
+
+export function hasFixture(path: string): boolean {
+  return existsSync(new URL(path, ROOT));
 }
 
 export function jsonFixture<T>(path: string): T {

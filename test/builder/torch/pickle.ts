@@ -65,6 +65,28 @@ export function torchFile(body: string, storages: Readonly<Record<string, Uint8A
   return bytesOf(file, central, `PK\x05\x06\0\0\0\0${counts}${little(central.length, 4)}${little(file.length, 4)}\0\0`);
 }
 
+/** A file as torch wrote it before 1.6 around the body of a pickle, without its PROTO and STOP. */
+export function legacyFile(
+  body: string,
+  storages: Readonly<Record<string, { readonly length: number; readonly bytes: Uint8Array }>> = {},
+  { version = 1001, machine = dict(text("little_endian"), "\x88"), protocol = "\x80\x02" }: LegacyHeader = {},
+): Uint8Array {
+  const magic = `${protocol}\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.`;
+  const pickles = [integer(version), machine, body, `](${Object.keys(storages).map(text).join("")}e`];
+  const records = Object.values(storages).map(
+    ({ length, bytes }) => `${little(length, 4)}\0\0\0\0${String.fromCharCode(...bytes)}`,
+  );
+  return bytesOf(magic, ...pickles.map((pickle) => `\x80\x02${pickle}.`), ...records);
+}
+
+export interface LegacyHeader {
+  readonly version?: number;
+  /** The pickle of facts about the machine. */
+  readonly machine?: string;
+  /** What the first pickle begins with. */
+  readonly protocol?: string;
+}
+
 function little(value: number, bytes: number): string {
   return Array.from({ length: bytes }, (_, i) => String.fromCharCode((value >>> (8 * i)) & 255)).join("");
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { requireSupported } from "../../../src/builder/index.ts";
 import { loadTorch } from "../../../src/builder/torch/index.ts";
 import { CrcnnError } from "../../../src/errors/index.ts";
 import { fixture, refusal } from "./fixtures.ts";
@@ -68,7 +69,7 @@ describe("models made by hand", () => {
 
   test("a user's layer class is refused with its position", () => {
     const body = module(SEQUENTIAL, {}, { 0: linear(), 1: module(["blocks", "Residual"]) });
-    const error = refusal(() => loadTorch(torchFile(body, WEIGHTS)));
+    const error = refusal(() => requireSupported(loadTorch(torchFile(body, WEIGHTS))));
     expect(error.code).toBe("UNSUPPORTED_LAYER");
     expect(error.message).toContain("layer 1 (Residual) is the class blocks.Residual");
   });
@@ -79,7 +80,8 @@ describe("models made by hand", () => {
 
   test("a class named Square with weights is refused", () => {
     const weight = tensor(storage("0", 2), [2], [1]);
-    const error = refusal(() => loadTorch(torchFile(module(["__main__", "Square"], { weight }), WEIGHTS)));
+    const body = module(["__main__", "Square"], { weight });
+    const error = refusal(() => requireSupported(loadTorch(torchFile(body, WEIGHTS))));
     expect(error.code).toBe("UNSUPPORTED_LAYER");
   });
 
@@ -100,8 +102,9 @@ describe("models made by hand", () => {
 
   test("hooks and a forward of its own are refused", () => {
     const hooked = linear({ _forward_hooks: dict(`${integer(0)}${integer(1)}`) });
-    expect(refusal(() => loadTorch(torchFile(hooked, WEIGHTS))).message).toContain("hooks");
-    expect(refusal(() => loadTorch(torchFile(linear({ forward: "N" }), WEIGHTS))).code).toBe("UNSUPPORTED_LAYER");
+    const load = (body: string): void => requireSupported(loadTorch(torchFile(body, WEIGHTS)));
+    expect(refusal(() => load(hooked)).message).toContain("hooks");
+    expect(refusal(() => load(linear({ forward: "N" }))).code).toBe("UNSUPPORTED_LAYER");
   });
 
   test("a Sequential that holds itself ends", () => {
@@ -113,7 +116,7 @@ describe("models made by hand", () => {
 
   test("names cannot break a message into lines", () => {
     const body = module(SEQUENTIAL, {}, { "a\nb\u0007": module(["torch.nn.modules.activation", "ReLU"]) });
-    const error = refusal(() => loadTorch(torchFile(body), "my\nfile.pt"));
+    const error = refusal(() => requireSupported(loadTorch(torchFile(body), "my\nfile.pt")));
     expect(error.message).toMatch(/^my\?file\.pt: layer a\?b\? \(ReLU\)/);
   });
 
@@ -121,6 +124,39 @@ describe("models made by hand", () => {
     const safetensors = bytesOf('\x10\0\0\0\0\0\0\0{"a":{}}');
     expect(refusal(() => loadTorch(safetensors)).message).toContain("safetensors");
     expect(refusal(() => loadTorch(bytesOf("\x08\x07\x12\x07pytorch\x3a\x01"))).message).toContain("ONNX");
+  });
+});
+
+describe("batch norm made by hand", () => {
+  const NORM = ["torch.nn.modules.batchnorm", "BatchNorm1d"] as const;
+  const vector = (key: string): string => tensor(storage(key, 2), [2], [1]);
+  const norm = (buffers: string, attributes: Readonly<Record<string, string>> = { eps: "G\x3f\xf0\0\0\0\0\0\0" }) =>
+    module(NORM, { weight: "N", bias: "N" }, {}, { _buffers: buffers, ...attributes });
+  const statistics = dict(text("running_mean"), vector("0"), text("running_var"), vector("1"));
+
+  test("runs with its running statistics", () => {
+    // eps is 1: (5 - 1) / sqrt(3 + 1) and (10 - 2) / sqrt(15 + 1).
+    const { layers } = loadTorch(torchFile(norm(statistics), { 0: floats(1, 2), 1: floats(3, 15) }));
+    expect([...layers[0].layer.forward({ shape: [2], data: Float64Array.of(5, 10) }).data]).toEqual([2, 2]);
+  });
+
+  test.each([
+    [
+      "a variance below zero",
+      norm(statistics),
+      floats(3, -5),
+      "INVALID_FILE",
+      /runningVar \+ eps must be positive.*-5/,
+    ],
+    ["statistics of different lengths", norm(statistics), floats(3, 4, 5), "INVALID_FILE", /runningVar/],
+    ["no statistics", norm("}"), floats(3, 4), "UNSUPPORTED_LAYER", /layer 0 \(BatchNorm1d\) .*track_running_stats/],
+    ["no eps", norm(statistics, {}), floats(3, 4), "INVALID_FILE", /its eps is missing/],
+  ])("%s is refused", (_, body, variance, code, message) => {
+    const length = variance.length / Float32Array.BYTES_PER_ELEMENT;
+    const own = body.replace(vector("1"), tensor(storage("1", length), [length], [1]));
+    const error = refusal(() => requireSupported(loadTorch(torchFile(own, { 0: floats(1, 2), 1: variance }))));
+    expect(error.code).toBe(code);
+    expect(error.message).toMatch(message);
   });
 });
 

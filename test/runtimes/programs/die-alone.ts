@@ -1,0 +1,3 @@
+import { die } from "./die.ts";
+
+console.log(await die());
