@@ -69,8 +69,9 @@ export function compile(
 ): CompiledBatch;
 export function compile(
   model: SourceModel,
-  options: CompileOptions & { readonly objective?: "latency" },
+  options: CompileOptions & { readonly objective?: "latency" | undefined },
 ): CompiledNetwork;
+export function compile(model: SourceModel, options: CompileOptions): CompiledNetwork | CompiledBatch;
 export function compile(model: SourceModel, options: CompileOptions): CompiledNetwork | CompiledBatch {
   const resolved = resolveOptions(model, options);
   const { precision, security, inputRange, signal } = resolved;
