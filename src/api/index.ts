@@ -6,6 +6,9 @@ export { CrcnnError, ERROR_CODES, type ErrorCode } from "../errors/index.ts";
 export * from "../layers/index.ts";
 export { createOwner, type KeyOwner, type OwnerOptions, type OwnerRequest } from "../owner/index.ts";
 export {
+  type BatchManifest,
+  type BatchPlan,
+  createCkksBatchOperations,
   createEvaluator,
   deserializeManifest,
   type EncryptedTensor,
@@ -14,7 +17,10 @@ export {
   MissingKeysError,
   type Plan,
   type PlanManifest,
+  prepareBatchProgram,
   prepareProgram,
+  runBatch,
+  runBatchClear,
   runClear,
   runEncrypted,
   type Shape,

@@ -19,9 +19,17 @@ export interface RlweParameters {
   readonly dataPrimes: readonly number[];
   /** The alpha special primes of hybrid key switching; their product is P. */
   readonly specialPrimes: readonly number[];
+  /**
+   * Primes in a digit of key switching; as many as there are special primes by default. Larger digits are fewer, and leave noise above P's
+   * rounding: a good bargain where a rescale by several primes follows at once and takes that noise away.
+   */
+  readonly digitPrimes?: number | undefined;
   /** Bits of security that the parameters are checked for. "insecure" switches the check off, for tests alone. */
   readonly security: SecurityLevel | "insecure";
 }
+
+/** Digits of more primes than any chain has are a mistake. */
+const MAX_DIGIT_PRIMES = 64;
 
 /** What all parties compute with. Holds no key. */
 export interface RlweContext {
@@ -33,15 +41,17 @@ export interface RlweContext {
   readonly id: string;
   /** L, the index of the last data prime. */
   readonly maxLevel: number;
-  /** Number of special primes, which is also the number of primes in a digit. */
+  /** Number of special primes. */
   readonly alpha: number;
+  /** Primes in a digit. */
+  readonly digitPrimes: number;
   /** log2 of the product of all primes. */
   readonly modulusBits: number;
   /** Indices 0 … level. */
   dataBasis(level: number): Basis;
   /** Indices 0 … level, then those of the special primes. */
   keyBasis(level: number): Basis;
-  /** The digits of a polynomial at this level: alpha consecutive primes each, the last may be shorter. */
+  /** The digits of a polynomial at this level: `digitPrimes` consecutive primes each, the last may be shorter. */
   digits(level: number): readonly Basis[];
   /** The permutation of NTT values for X -> X^element. */
   permutation(element: number): Int32Array;
@@ -58,9 +68,12 @@ export interface ContextOptions extends EngineOptions {
  * @throws CrcnnError INSECURE_PARAMETERS above the security table, RangeError for malformed values.
  */
 export function createRlweContext(parameters: RlweParameters, options: ContextOptions = {}): RlweContext {
-  const { ringDegree, dataPrimes, specialPrimes, security } = parameters;
+  const { ringDegree, dataPrimes, specialPrimes, security, digitPrimes = specialPrimes.length } = parameters;
   if (dataPrimes.length === 0) throw new RangeError("dataPrimes must hold at least one prime");
   if (specialPrimes.length === 0) throw new RangeError("specialPrimes must hold at least one prime");
+  if (!Number.isInteger(digitPrimes) || digitPrimes < 1 || digitPrimes > MAX_DIGIT_PRIMES) {
+    throw new RangeError(`digitPrimes must be an integer from 1 to ${MAX_DIGIT_PRIMES}, got ${digitPrimes}`);
+  }
   const primes = [...dataPrimes, ...specialPrimes];
   for (const prime of primes) {
     if (!isPrime(prime)) throw new RangeError(`dataPrimes and specialPrimes must hold primes, got ${prime}`);
@@ -75,16 +88,19 @@ export function createRlweContext(parameters: RlweParameters, options: ContextOp
   const dataBases = dataPrimes.map((_, level) => Array.from({ length: level + 1 }, (_, i) => i));
   const keyBases = dataBases.map((basis) => [...basis, ...special]);
   const digitsByLevel = dataBases.map((basis) =>
-    Array.from({ length: Math.ceil(basis.length / alpha) }, (_, d) => basis.slice(d * alpha, (d + 1) * alpha)),
+    Array.from({ length: Math.ceil(basis.length / digitPrimes) }, (_, d) =>
+      basis.slice(d * digitPrimes, (d + 1) * digitPrimes),
+    ),
   );
   const permutations = new Map<number, Int32Array>();
   return {
     parameters,
     ring,
     engine,
-    id: `${ringDegree}:${dataPrimes.join(",")}:${specialPrimes.join(",")}`,
+    id: `${ringDegree}:${dataPrimes.join(",")}:${specialPrimes.join(",")}${digitPrimes === alpha ? "" : `:${digitPrimes}`}`,
     maxLevel,
     alpha,
+    digitPrimes,
     modulusBits: modulusBits(primes),
     dataBasis: (level) => atLevel(dataBases, level),
     keyBasis: (level) => atLevel(keyBases, level),

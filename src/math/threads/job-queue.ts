@@ -27,6 +27,7 @@ export const KERNEL_NAMES: readonly (keyof WasmExports)[] = [
   "liftDigits",
   "convertBasis",
   "sampleUniform",
+  "weightedSums",
 ];
 
 const COUNT_BITS = 12;

@@ -12,6 +12,7 @@ import {
 import { MAX_PRIME_BITS, type Modulus, multiplyMod } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
 import type { WasmExports } from "./module.ts";
+import { bindWeightedSums } from "./weighted-sums.ts";
 
 const WORD_BYTES = 4;
 const PAGE_BYTES = 65_536;
@@ -365,6 +366,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
         value,
       ),
     dotProduct,
+    weightedSums: bindWeightedSums(heap, memory, calls),
     dotProductPair,
     convertBasis,
     liftDigits,
