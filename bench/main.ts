@@ -9,6 +9,7 @@ import { evaluationCases, HOISTED_STEPS } from "./ckks/evaluation.ts";
 import { type Chain, createParty } from "./ckks/party.ts";
 import { kernelCases } from "./math/kernels.ts";
 import { type Case, type Effort, FULL, measure, QUICK, type Row } from "./measure.ts";
+import { batchBench } from "./networks/batch.ts";
 import { NETWORKS, networkBench, YARDSTICK } from "./networks/networks.ts";
 import { printRows, printSizes, RESULTS, SIZES, type SizeRow, writeRows } from "./report.ts";
 import { createRival } from "./rival.ts";
@@ -58,12 +59,13 @@ const isWanted = ({ name, params }: { name: string; params: string }): boolean =
 const results: Row[] = [];
 const sizes: SizeRow[] = [];
 
-function measureAll(title: string, cases: readonly Case[]): void {
-  const rows = cases.filter(isWanted).map((one) => measure(one, effort));
-  if (rows.length === 0) return;
+function measureAll(title: string, cases: readonly Case[], how: Effort = effort): Row[] {
+  const rows = cases.filter(isWanted).map((one) => measure(one, how));
+  if (rows.length === 0) return rows;
   console.log(`\n${title}`);
   printRows(rows);
   results.push(...rows);
+  return rows;
 }
 
 const bitsOf = (bits: readonly number[]): number => bits.reduce((sum, each) => sum + each, 0);
@@ -129,11 +131,26 @@ async function benchNetworks(): Promise<void> {
   }
 }
 
+/** A batch takes seconds: two rounds of it are as long as six of anything else. */
+const BATCH_ROUNDS = 2;
+
+async function benchBatch(): Promise<void> {
+  if (options.grep && !isWanted({ name: "batch/lenet1-square", params: "N=8192" })) return;
+  const { cases, notes, close } = await batchBench();
+  const rows = measureAll("Batches of images", cases, { ...effort, rounds: Math.min(effort.rounds, BATCH_ROUNDS) });
+  await close();
+  for (const { name, params, micros } of rows) {
+    console.log(`${name} (${params}): ${Math.round(1e6 / micros)} images a second`);
+  }
+  for (const note of new Set(notes)) console.log(note);
+}
+
 const started = performance.now();
 measureAll("Kernels", kernelCases());
 await benchCkks();
 await benchBfv();
 await benchNetworks();
+await benchBatch();
 if (results.length + sizes.length === 0) throw new RangeError(`no benchmark matches ${wanted}`);
 if (sizes.length > 0) {
   console.log("\nSizes");

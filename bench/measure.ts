@@ -9,6 +9,8 @@ export interface Case {
   /** Starts with the ring degree. */
   readonly params: string;
   readonly ours: () => void;
+  /** How many operations one call of ours stands for, where it does several at once: the figure is that of one. */
+  readonly per?: number;
   /** What the yardstick is. */
   readonly peer: string;
   readonly theirs: () => void;
@@ -47,7 +49,10 @@ const MINIMUM_CALLS = 2;
  * Checks, then times in turns. The figures are lower quartiles over the calls of all rounds: what a call takes when nothing else wants the
  * processor, without being the luckiest one.
  */
-export function measure({ name, params, ours, peer, theirs, verify, bytes }: Case, { time, rounds }: Effort): Row {
+export function measure(
+  { name, params, ours, per = 1, peer, theirs, verify, bytes }: Case,
+  { time, rounds }: Effort,
+): Row {
   try {
     verify();
   } catch (error) {
@@ -71,7 +76,7 @@ export function measure({ name, params, ours, peer, theirs, verify, bytes }: Cas
       for (const sample of result.latency.samples) samples[task.name as "ours" | "theirs"].push(sample);
     }
   }
-  const [micros, peerMicros] = [microseconds(samples.ours), microseconds(samples.theirs)];
+  const [micros, peerMicros] = [significant(microseconds(samples.ours) / per), microseconds(samples.theirs)];
   const row = { name, params, micros, peer, peerMicros, ratio: significant(peerMicros / micros) };
   return bytes === undefined ? row : { ...row, bytes };
 }

@@ -33,6 +33,9 @@ export {
   type OwnerRequest,
 } from "../owner/index.ts";
 export {
+  type BatchManifest,
+  type BatchPlan,
+  createCkksBatchOperations,
   createEvaluator,
   deserializeManifest,
   type EncryptedTensor,
@@ -41,7 +44,10 @@ export {
   MissingKeysError,
   type Plan,
   type PlanManifest,
+  prepareBatchProgram,
   prepareProgram,
+  runBatch,
+  runBatchClear,
   runClear,
   runEncrypted,
   type Shape,

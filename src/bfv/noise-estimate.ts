@@ -61,6 +61,7 @@ const ROUNDING = Math.log2(1 / 12);
 export function createNoiseEstimator(parameters: Omit<BfvParameters, "security">): NoiseEstimator {
   const { ringDegree, dataPrimes, specialPrimes, plainModulus } = parameters;
   const alpha = specialPrimes.length;
+  const { digitPrimes = alpha } = parameters;
   const degreeBits = Math.log2(ringDegree);
   const secret = Math.log2(TERNARY_VARIANCE * ringDegree);
   const error = Math.log2(ERROR_VARIANCE);
@@ -86,8 +87,8 @@ export function createNoiseEstimator(parameters: Omit<BfvParameters, "security">
   function keySwitching(level: number): number[] {
     const specialBits = modulusBits(specialPrimes);
     const digits: number[] = [];
-    for (let start = 0; start <= level; start += alpha) {
-      const width = modulusBits(dataPrimes.slice(start, Math.min(start + alpha, level + 1)));
+    for (let start = 0; start <= level; start += digitPrimes) {
+      const width = modulusBits(dataPrimes.slice(start, Math.min(start + digitPrimes, level + 1)));
       digits.push(degreeBits + error + ROUNDING + 2 * (width - specialBits));
     }
     return plus([sumLog(digits)], roundings(2));

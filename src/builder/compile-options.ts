@@ -1,7 +1,15 @@
 /** What `compile` is called with, and its checks. */
 
 import type { Cancellation } from "../errors/index.ts";
-import { formatShape, type Shape, sameShape, sizeOf, type Tensor } from "../plan/index.ts";
+import {
+  formatShape,
+  MAX_WEIGHT_BITS,
+  MIN_WEIGHT_BITS,
+  type Shape,
+  sameShape,
+  sizeOf,
+  type Tensor,
+} from "../plan/index.ts";
 import type { SecurityLevel } from "../rlwe/index.ts";
 import { type InputRange, syntheticInputs } from "./calibration.ts";
 import type { SourceModel } from "./torch/index.ts";
@@ -23,12 +31,25 @@ export interface CompileOptions {
   /** Layers of the source model (0-based) before which the key's owner encrypts afresh. */
   readonly rencryptPositions?: readonly number[] | undefined;
   /**
+   * What to optimise: "latency", the time of one image (the default), or "throughput", the images a second: then every tensor element has a
+   * ciphertext, and every slot an image.
+   */
+  readonly objective?: Objective | undefined;
+  /**
+   * For "throughput": bits of a weight with its sign, from 4 to 16; 8 are fast and round much. As many as the precision takes by
+   * default; where they are given, the error of the rounding is accepted.
+   */
+  readonly weightBits?: number | undefined;
+  /**
    * Most ciphertexts that the client sends for one input. Where there are more than the input's layout needs (one for most images), they are
    * rotated copies, which spare the server key switches and the client their keys: bytes against rotations. By default none are sent.
    */
   readonly inputCiphertexts?: number | undefined;
   readonly signal?: Cancellation | undefined;
 }
+
+export type Objective = "latency" | "throughput";
+const OBJECTIVES: readonly string[] = ["latency", "throughput"] satisfies Objective[];
 
 /** Options with their defaults. */
 export interface ResolvedOptions {
@@ -40,6 +61,8 @@ export interface ResolvedOptions {
   /** What value ranges are measured on. */
   readonly samples: readonly Tensor[];
   readonly rencryptPositions: readonly number[];
+  readonly objective: Objective;
+  readonly weightBits: number | undefined;
   readonly inputCiphertexts: number;
   readonly signal: Cancellation | undefined;
 }
@@ -51,6 +74,7 @@ const CALIBRATION_ROOM = 0.25;
 export function resolveOptions(model: SourceModel, options: CompileOptions): ResolvedOptions {
   if (!Array.isArray(model?.layers)) throw new TypeError("model must be a model as loadTorch returns it");
   const { inputShape, precision = 1e-3, security = 128, calibration, rencryptPositions = [], signal } = options ?? {};
+  const { objective = "latency", weightBits } = options ?? {};
   if (!Array.isArray(inputShape))
     throw new TypeError(`inputShape must be a list of sizes, as [1, 28, 28], got ${inputShape}`);
   if (inputShape.length === 0 || !inputShape.every((size) => Number.isSafeInteger(size) && size > 0)) {
@@ -62,6 +86,7 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
   if (!Array.isArray(rencryptPositions)) {
     throw new TypeError(`rencryptPositions must be a list of layer numbers, as [3], got ${rencryptPositions}`);
   }
+  checkObjective(objective, weightBits);
   const { inputCiphertexts = 1 } = options;
   if (!Number.isSafeInteger(inputCiphertexts) || inputCiphertexts < 1) {
     throw new RangeError(`inputCiphertexts must be a positive integer, got ${inputCiphertexts}`);
@@ -70,7 +95,31 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
   if (calibration !== undefined) checkCalibration(calibration, inputShape);
   const inputRange = options.inputRange ?? (calibration ? rangeOf(calibration) : ([0, 1] as const));
   const samples = calibration ?? syntheticInputs(inputShape, inputRange);
-  return { inputShape, precision, security, inputRange, samples, rencryptPositions, inputCiphertexts, signal };
+  return {
+    inputShape,
+    precision,
+    security,
+    inputRange,
+    samples,
+    rencryptPositions,
+    objective,
+    weightBits,
+    inputCiphertexts,
+    signal,
+  };
+}
+
+function checkObjective(objective: string, weightBits: number | undefined): void {
+  if (!OBJECTIVES.includes(objective)) {
+    throw new RangeError(`objective must be "latency" or "throughput", got ${JSON.stringify(objective)}`);
+  }
+  if (weightBits === undefined) return;
+  if (objective !== "throughput") throw new RangeError('weightBits is for objective "throughput"; leave it out');
+  if (!(weightBits >= MIN_WEIGHT_BITS && weightBits <= MAX_WEIGHT_BITS)) {
+    throw new RangeError(
+      `weightBits must be a number from ${MIN_WEIGHT_BITS} to ${MAX_WEIGHT_BITS}, got ${weightBits}`,
+    );
+  }
 }
 
 function checkRange(range: InputRange): void {

@@ -1,11 +1,10 @@
 /** From a model to plans and a manifest: layouts, parameters and keys, with no choice left to the user. */
 
-import { CrcnnError, throwIfAborted } from "../errors/index.ts";
+import { throwIfAborted } from "../errors/index.ts";
 import {
   demandKeys,
   emitPlan,
   estimateCost,
-  formatShape,
   hashPlan,
   mergeDemands,
   type Plan,
@@ -16,12 +15,13 @@ import {
   type Shape,
   sizeOf,
   slotCosts,
-  type Tensor,
 } from "../plan/index.ts";
 import { maximumModulusBits, RING_DEGREES } from "../rlwe/index.ts";
+import { type CompiledBatch, compileBatch } from "./batch/compile-batch.ts";
 import type { InputRange } from "./calibration.ts";
 import { type CompileOptions, type ResolvedOptions, resolveOptions } from "./compile-options.ts";
-import { type NetworkStep, networkSteps, segmentBounds, traceShapes } from "./network.ts";
+import type { NetworkStep } from "./network.ts";
+import { noParameters } from "./no-parameters.ts";
 import {
   type AnalysedPlan,
   analyse,
@@ -30,6 +30,7 @@ import {
   SMALLEST_BITS,
 } from "./planner/parameters.ts";
 import { searchLayout } from "./planner/search.ts";
+import { cutModel, type ModelStretch } from "./stretches.ts";
 import type { SourceModel } from "./torch/index.ts";
 
 /** A network ready to be run. */
@@ -54,7 +55,7 @@ const SUFFICIENT = 2;
 const CHAIN_SHAPES = [1, 2, 3].flatMap((alpha) => [2, 3].map((baseCount) => ({ alpha, baseCount })));
 
 /**
- * Compiles a model.
+ * Compiles a model: for one image in the least time, or with the objective "throughput" for as many images a second as can be.
  *
  * Ring degrees are tried from the smallest; at each the layout search proposes plans, and for every digit size the chain with the least
  * predicted noise is found. The cheapest one that is precise enough wins.
@@ -62,37 +63,31 @@ const CHAIN_SHAPES = [1, 2, 3].flatMap((alpha) => [2, 3].map((baseCount) => ({ a
  * @throws CrcnnError SHAPE_MISMATCH when the model does not take the input shape, NO_PARAMETERS when no ring degree reaches the precision,
  * ABORTED.
  */
-export function compile(model: SourceModel, options: CompileOptions): CompiledNetwork {
+export function compile(
+  model: SourceModel,
+  options: CompileOptions & { readonly objective: "throughput" },
+): CompiledBatch;
+export function compile(
+  model: SourceModel,
+  options: CompileOptions & { readonly objective?: "latency" | undefined },
+): CompiledNetwork;
+export function compile(model: SourceModel, options: CompileOptions): CompiledNetwork | CompiledBatch;
+export function compile(model: SourceModel, options: CompileOptions): CompiledNetwork | CompiledBatch {
   const resolved = resolveOptions(model, options);
-  const { inputShape, precision, security, inputRange, samples, rencryptPositions, signal } = resolved;
-  const shapes = traceShapes(model, inputShape);
-  const bounds = segmentBounds(model, rencryptPositions);
-  const segments = bounds.slice(1).map((last, i) => {
-    const first = bounds[i];
-    return { inputShape: shapes[first], steps: networkSteps(model, shapes, first, last), first };
-  });
-  const calibration = calibrateSegments(model, bounds, samples);
-  const largestOutput = requireOutputs(calibration);
-
+  const { precision, security, inputRange, signal } = resolved;
+  const { stretches, largestOutput } = cutModel(model, resolved);
+  if (resolved.objective === "throughput") return compileBatch(stretches, resolved);
   let closest: { error: number; ringDegree: number } | undefined;
   for (const ringDegree of RING_DEGREES) {
     throwIfAborted(signal);
-    if (leastModulusBits(segments) > maximumModulusBits(ringDegree, security)) continue;
-    const found = compileAt(ringDegree, segments, calibration, resolved);
+    if (leastModulusBits(stretches) > maximumModulusBits(ringDegree, security)) continue;
+    const found = compileAt(ringDegree, stretches, resolved);
     if (!found) continue;
     if (found.predictedError <= precision / SUFFICIENT) return withInputRange(found, inputRange);
     if (found.predictedError < (closest?.error ?? Number.POSITIVE_INFINITY))
       closest = { error: found.predictedError, ringDegree };
   }
-  const wanted = `for an input of ${formatShape(inputShape)} at ${security}-bit security`;
-  throw new CrcnnError(
-    "NO_PARAMETERS",
-    closest
-      ? `no parameters reach a precision of ${precision} ${wanted} (closest: ${closest.error.toExponential(1)} at N = ${closest.ringDegree}); ` +
-          "set a re-encryption position in the middle of the network, or ask for less precision"
-      : `no parameters hold the network's values ${wanted}: it is too deep, or its values are too large (outputs reach ` +
-          `${largestOutput.toExponential(1)}); set a re-encryption position in the middle of the network, or scale inputs or weights down`,
-  );
+  throw noParameters(resolved, closest, largestOutput);
 }
 
 /** The client is told which inputs the plans were made for. */
@@ -102,20 +97,13 @@ function withInputRange(network: CompiledNetwork, range: InputRange): CompiledNe
   return { ...network, manifest: { ...network.manifest, segments } };
 }
 
-interface Segment {
-  readonly inputShape: Shape;
-  readonly steps: readonly NetworkStep[];
-  readonly first: number;
-}
-
 function compileAt(
   ringDegree: number,
-  segments: readonly Segment[],
-  calibration: readonly (readonly Tensor[])[],
+  stretches: readonly ModelStretch[],
   { precision, security, inputCiphertexts, signal }: ResolvedOptions,
 ): CompiledNetwork | undefined {
   const costs = slotCosts(ringDegree, 1);
-  const lowered = segments.map(({ inputShape, steps }) => {
+  const lowered = stretches.map(({ inputShape, steps }) => {
     const slots = Math.min(ringDegree / 2, usefulSlots(inputShape, steps));
     return searchLayout(steps, { inputShape, slots, costs, ...(signal ? { signal } : {}) });
   });
@@ -124,7 +112,7 @@ function compileAt(
     const plans = lowered.map((network, i) =>
       analyse(
         preRotateInputs(emitPlan(network, { foldsBeforeRescale, rescaleLast: false }), inputCiphertexts),
-        calibration[i],
+        stretches[i].calibration,
       ),
     );
     // Of all weights, so it takes longer than the choice of a chain.
@@ -188,41 +176,9 @@ function assemble(
   };
 }
 
-/** The calibration inputs as they reach each segment, and as they leave the last one. */
-function calibrateSegments(model: SourceModel, bounds: readonly number[], samples: readonly Tensor[]): Tensor[][] {
-  const bySegment: Tensor[][] = [[...samples]];
-  for (let i = 1; i < bounds.length; i++) {
-    const layers = model.layers.slice(bounds[i - 1], bounds[i]);
-    bySegment.push(
-      bySegment[i - 1].map((sample) => layers.reduce((tensor, { layer }) => layer.forward(tensor), sample)),
-    );
-  }
-  return bySegment;
-}
-
-/**
- * The largest output of the calibration inputs.
- *
- * @throws CrcnnError UNSUPPORTED_MODEL where a segment's outputs are all zero or leave the range of doubles: no error can be relative to them.
- */
-function requireOutputs(calibration: readonly (readonly Tensor[])[]): number {
-  let largest = 0;
-  for (const outputs of calibration.slice(1)) {
-    largest = outputs.reduce((most, { data }) => data.reduce((m, value) => Math.max(m, Math.abs(value)), most), 0);
-    if (largest > 0 && largest < Number.POSITIVE_INFINITY) continue;
-    throw new CrcnnError(
-      "UNSUPPORTED_MODEL",
-      largest === 0
-        ? "the model's outputs are 0 for every calibration input, so no precision can be relative to them; check its weights"
-        : "the model's values grow beyond the range of double precision; scale its weights or the inputs down",
-    );
-  }
-  return largest;
-}
-
-/** A bound below which no chain for these segments can be: neighbouring affine layers fused, the last product not rescaled. */
-function leastModulusBits(segments: readonly Segment[]): number {
-  const products = segments.map(({ steps }) => {
+/** A bound below which no chain for these stretches can be: neighbouring affine layers fused, the last product not rescaled. */
+function leastModulusBits(stretches: readonly ModelStretch[]): number {
+  const products = stretches.map(({ steps }) => {
     let count = 0;
     for (const [i, { algebra }] of steps.entries()) {
       if (algebra.kind === "square" || i === 0 || steps[i - 1].algebra.kind === "square") count++;
@@ -230,7 +186,7 @@ function leastModulusBits(segments: readonly Segment[]): number {
     // A pool of equal weights takes no level, so only squares and one product between two of them are certain.
     return Math.max(count - 1, 0);
   });
-  const bits = segments.map(({ steps }, i) => {
+  const bits = stretches.map(({ steps }, i) => {
     const squares = steps.filter(({ algebra }) => algebra.kind === "square").length;
     const certain = Math.min(products[i], 2 * squares);
     // One of the squares may be the product that is not rescaled.

@@ -66,8 +66,8 @@ export interface RaisedEvaluator {
   relinearize(ciphertext: CkksCiphertext): RaisedCiphertext;
   /** The division by P, with rounding. */
   lower(ciphertext: RaisedCiphertext): CkksCiphertext;
-  /** The division by P and by the last prime in use at once, with one rounding: {@link lower}, then a rescale. */
-  lowerAndRescale(ciphertext: RaisedCiphertext): CkksCiphertext;
+  /** The division by P and by the last `primes` primes in use (1 by default) at once, with one rounding: {@link lower}, then rescales. */
+  lowerAndRescale(ciphertext: RaisedCiphertext, primes?: number): CkksCiphertext;
 }
 
 export function createRaisedEvaluator(
@@ -250,11 +250,13 @@ export function createRaisedEvaluator(
       requireRaised("raised.lower", c);
       return { context, components: divide(c, alpha), level: c.level, scale: c.scale };
     },
-    lowerAndRescale(c) {
+    lowerAndRescale(c, primes = 1) {
       requireRaised("raised.lowerAndRescale", c);
-      requirePrimeLeft("raised.lowerAndRescale", c);
-      const { level, scale } = c;
-      return { context, components: divide(c, alpha + 1), level: level - 1, scale: scale / ring.moduli[level].value };
+      const level = c.level - primes;
+      requirePrimeLeft("raised.lowerAndRescale", { level: level + 1, scale: c.scale });
+      const dropped = ring.moduli.slice(level + 1, c.level + 1);
+      const scale = dropped.reduce((rest, { value }) => rest / value, c.scale);
+      return { context, components: divide(c, alpha + primes), level, scale };
     },
   };
 }

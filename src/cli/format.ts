@@ -1,6 +1,6 @@
 /** Figures for people. */
 
-import type { PlanManifest } from "../plan/index.ts";
+import type { BatchManifest, PlanManifest } from "../plan/index.ts";
 import { maximumModulusBits, modulusBits } from "../rlwe/index.ts";
 
 export function formatBytes(bytes: number): string {
@@ -13,7 +13,7 @@ export function formatMilliseconds(milliseconds: number): string {
 }
 
 /** Ring degree, primes, modulus and what the security table allows. */
-export function formatParameters({ parameters, segments }: PlanManifest): string {
+export function formatParameters({ parameters, segments }: PlanManifest | BatchManifest): string {
   const { ringDegree, dataPrimes, specialPrimes, security } = parameters;
   const primes = [...dataPrimes, ...specialPrimes];
   const bits = primes.map((prime) => Math.log2(prime));

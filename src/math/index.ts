@@ -6,6 +6,17 @@ export * from "./engine.ts";
 export * from "./heap.ts";
 export * from "./kernels/kernels.ts";
 export { createTypescriptKernels } from "./kernels/typescript.ts";
+export {
+  encodeWeightedSums,
+  MAX_WEIGHT,
+  MAX_WEIGHT_SUM,
+  MAX_WEIGHTED_COLUMNS,
+  MAX_WEIGHTED_ROWS,
+  WEIGHTED_PRIME_FLOOR,
+  type WeightedRow,
+  type WeightedSums,
+  weightedScratchWords,
+} from "./kernels/weighted-sums.ts";
 export * from "./modular.ts";
 export * from "./ntt-table.ts";
 export * from "./polynomial.ts";

@@ -3,6 +3,8 @@
 import { type CkksCiphertext, formatScale, type Plaintext, sameScale } from "../ckks/index.ts";
 import { CrcnnError, throwIfAborted } from "../errors/index.ts";
 import {
+  type BatchManifest,
+  type BatchSegment,
   createEvaluator,
   type EncryptedTensor,
   type Evaluator,
@@ -11,12 +13,15 @@ import {
   type KeyDemand,
   type Layout,
   type PlanManifest,
+  packBatch,
   packInput,
   packingOf,
   type Refresher,
   type ScalePolicy,
   type SegmentManifest,
+  sizeOf,
   type Tensor,
+  unpackBatch,
   unpackOutput,
 } from "../plan/index.ts";
 import {
@@ -34,6 +39,7 @@ import { createKeyring, type OwnerOptions } from "./keyring.ts";
 /** What an owner of CKKS keys is made from: a compiled network's manifest, or bare parameters. */
 export type OwnerRequest =
   | PlanManifest
+  | BatchManifest
   | { readonly scheme: "ckks"; readonly parameters: RlweParameters; readonly policy?: ScalePolicy };
 
 export interface KeyOwner extends Refresher {
@@ -55,6 +61,15 @@ export interface KeyOwner extends Refresher {
   encryptInput(segment: SegmentManifest, input: Tensor): CkksCiphertext[];
   /** Decrypts a segment's result. @throws CrcnnError PRECISION_LOST when it cannot be trusted. */
   decryptOutput(segment: SegmentManifest, ciphertexts: readonly CkksCiphertext[]): Tensor;
+  /**
+   * Encrypts images for a network that was compiled for throughput, one ciphertext an input element.
+   *
+   * @param images One to N / 2.
+   * @throws RangeError for another number of images; CrcnnError SHAPE_MISMATCH, PRECISION_LOST for one out of range.
+   */
+  encryptBatch(segment: BatchSegment, images: readonly Tensor[]): CkksCiphertext[];
+  /** Decrypts the outputs of the first `count` images. @throws CrcnnError PRECISION_LOST when they cannot be trusted. */
+  decryptBatch(segment: BatchSegment, ciphertexts: readonly CkksCiphertext[], count: number): Tensor[];
   /** Overwrites the secret key and frees all keys. The owner must not be used any more. */
   destroy(): void;
 }
@@ -105,9 +120,13 @@ async function createCkksOwner(request: OwnerRequest, options: OwnerOptions): Pr
   const evaluator = createEvaluator(context, evaluationKeys, policy);
   const { encoder } = evaluator;
 
-  function encryptVectors(vectors: readonly Float64Array[], level: number): CkksCiphertext[] {
+  function encryptVectors(
+    vectors: readonly Float64Array[],
+    level: number,
+    scale: number = policy.messageScale,
+  ): CkksCiphertext[] {
     return vectors.map((vector) => {
-      const plaintext = encoder.encode(vector, { scale: policy.messageScale, level });
+      const plaintext = encoder.encode(vector, { scale, level });
       const ciphertext = encryptSymmetric(secret, plaintext, random);
       plaintext.polynomial.block.free();
       return ciphertext;
@@ -130,6 +149,18 @@ async function createCkksOwner(request: OwnerRequest, options: OwnerOptions): Pr
       return real;
     });
     return { vectors, error, fill: fullest };
+  }
+
+  /** Real slots of a plan's result. @throws CrcnnError PRECISION_LOST when values left the range that the plan was made for. */
+  function decryptTrusted(ciphertexts: readonly CkksCiphertext[], slots: number, expected: number): Float64Array[] {
+    const { vectors, error, fill } = decryptVectors(ciphertexts, slots);
+    if (fill <= LARGEST_FILL && error <= LOST_FACTOR * expected) return vectors;
+    throw new CrcnnError(
+      "PRECISION_LOST",
+      `the result fills ${Math.round(100 * fill)} % of its modulus with an error of about ${error.toExponential(1)}, planned were at most ` +
+        `${100 * LARGEST_FILL} % and ${expected.toExponential(1)}: the values left the range that the plan was made for (calibrate with ` +
+        "inputs like this one), or the ciphertext was damaged",
+    );
   }
 
   const owner: KeyOwner = {
@@ -160,18 +191,19 @@ async function createCkksOwner(request: OwnerRequest, options: OwnerOptions): Pr
       return encryptVectors(packInput(segment.input, input), segment.inputLevel);
     },
     decryptOutput(segment, ciphertexts) {
-      requireResult(segment, ciphertexts);
-      const { output, slots, expectedError } = segment;
-      const { vectors, error, fill } = decryptVectors(ciphertexts, slots);
-      if (fill > LARGEST_FILL || error > LOST_FACTOR * expectedError * output.factor) {
-        throw new CrcnnError(
-          "PRECISION_LOST",
-          `the result fills ${Math.round(100 * fill)} % of its modulus with an error of about ${error.toExponential(1)}, planned were at most ` +
-            `${100 * LARGEST_FILL} % and ${expectedError.toExponential(1)}: the values left the range that the plan was made for (calibrate with ` +
-            "inputs like this one), or the ciphertext was damaged",
-        );
+      const { output, outputCiphertexts, slots, expectedError } = segment;
+      requireResult(segment, outputCiphertexts, ciphertexts);
+      return unpackOutput(output, slots, decryptTrusted(ciphertexts, slots, expectedError * output.factor));
+    },
+    encryptBatch(segment, images) {
+      return encryptVectors(packBatch(segment, encoder.slots, images), segment.inputLevel, segment.inputScale);
+    },
+    decryptBatch(segment, ciphertexts, count) {
+      if (!Number.isInteger(count) || count < 1 || count > encoder.slots) {
+        throw new RangeError(`count must be an integer from 1 to ${encoder.slots}, got ${count}`);
       }
-      return unpackOutput(output, slots, vectors);
+      requireResult(segment, sizeOf(segment.outputShape), ciphertexts);
+      return unpackBatch(segment, decryptTrusted(ciphertexts, encoder.slots, segment.expectedError), count);
     },
     destroy: keyring.destroy,
   };
@@ -204,8 +236,11 @@ async function makeInStretches(
 }
 
 /** @throws CrcnnError INVALID_MESSAGE when ciphertexts are not what the plan's last operation yields. */
-function requireResult(segment: SegmentManifest, ciphertexts: readonly CkksCiphertext[]): void {
-  const { outputCiphertexts, outputLevel, outputScale } = segment;
+function requireResult(
+  { outputLevel, outputScale }: Pick<SegmentManifest, "outputLevel" | "outputScale">,
+  outputCiphertexts: number,
+  ciphertexts: readonly CkksCiphertext[],
+): void {
   const fits = ({ level, scale }: CkksCiphertext): boolean => level === outputLevel && sameScale(scale, outputScale);
   if (ciphertexts.length === outputCiphertexts && ciphertexts.every(fits)) return;
   const found = ciphertexts.map(({ level, scale }) => `level ${level} and scale ${formatScale(scale)}`).join(", ");

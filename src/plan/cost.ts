@@ -2,89 +2,35 @@
 
 import type { RlweParameters } from "../rlwe/index.ts";
 import { planHoisting } from "./hoisting.ts";
+import {
+  countDecompose,
+  countDivide,
+  countKeyProduct,
+  countLower,
+  type KernelCounts,
+  type MachineCosts,
+  microseconds,
+  none,
+  plus,
+  times,
+  WASM_COSTS,
+} from "./kernel-counts.ts";
 import type { Plan } from "./plan.ts";
 import type { KeyDemand, Schedule } from "./schedule.ts";
 import type { SlotCosts } from "./slot-cost.ts";
 
-/** Kernel calls on one limb. */
-export interface KernelCounts {
-  readonly transforms: number;
-  /** Products that are added to a sum. */
-  readonly products: number;
-  /** Other passes over a limb: sums, scalar products, base conversions, permutations. */
-  readonly passes: number;
-}
-
-/** Microseconds a coefficient; a transform counts log2(N) times. */
-export interface MachineCosts {
-  readonly transform: number;
-  readonly product: number;
-  readonly pass: number;
-}
-
-/**
- * Measured with the WebAssembly kernels on Node 20 (x64, one thread, N = 8192): 19 us a transform, 2.5 a pass, and 5.3 a product, since keys and
- * weights come from memory (2.3 where they are at hand).
- */
-export const WASM_COSTS: MachineCosts = { transform: 0.00018, product: 0.00065, pass: 0.0003 };
-
-/** The same with the TypeScript kernels. The proportions are alike, so layouts chosen for one serve the other. */
-export const TYPESCRIPT_COSTS: MachineCosts = { transform: 0.00125, product: 0.0026, pass: 0.0028 };
-
-const none: KernelCounts = { transforms: 0, products: 0, passes: 0 };
-
-function plus(left: KernelCounts, right: KernelCounts): KernelCounts {
-  return {
-    transforms: left.transforms + right.transforms,
-    products: left.products + right.products,
-    passes: left.passes + right.passes,
-  };
-}
-
-/** Cutting a polynomial into digits and lifting them. */
-function countDecompose(level: number, alpha: number): KernelCounts {
-  const limbs = level + 1;
-  const digits = Math.ceil(limbs / alpha);
-  const lifts = digits * (limbs + alpha) - limbs;
-  return { transforms: limbs + lifts, products: 0, passes: alpha * lifts };
-}
-
-/** Products with a key, on two polynomials. */
-function countKeyProduct(level: number, alpha: number): KernelCounts {
-  const limbs = level + 1;
-  return { ...none, products: 2 * Math.ceil(limbs / alpha) * (limbs + alpha) };
-}
-
-/** The division of one polynomial by `dropped` primes, with `kept` limbs left. */
-function countDivide(kept: number, dropped: number): KernelCounts {
-  return { transforms: dropped + kept, products: 0, passes: kept * (1 + dropped) };
-}
-
-/** The division of one polynomial by P. */
-function countLower(level: number, alpha: number): KernelCounts {
-  return countDivide(level + 1, alpha);
-}
-
-function twice(counts: KernelCounts): KernelCounts {
-  return plus(counts, counts);
-}
-
-function microseconds(
-  { transforms, products, passes }: KernelCounts,
-  ringDegree: number,
-  machine: MachineCosts,
-): number {
-  const { transform, product, pass } = machine;
-  return ringDegree * (transforms * Math.log2(ringDegree) * transform + products * product + passes * pass);
-}
+export { type KernelCounts, type MachineCosts, TYPESCRIPT_COSTS, WASM_COSTS } from "./kernel-counts.ts";
 
 /** Bytes of one evaluation key on the wire: half of it, since the uniform half travels as a seed. */
-export function keyBytes({ ringDegree, dataPrimes, specialPrimes }: RlweParameters, level: number): number {
+export function keyBytes(
+  { ringDegree, dataPrimes, specialPrimes, digitPrimes = specialPrimes.length }: RlweParameters,
+  level: number,
+): number {
   const bits = [...dataPrimes.slice(0, level + 1), ...specialPrimes].reduce(
     (sum, p) => sum + Math.ceil(Math.log2(p)),
     0,
   );
-  return (Math.ceil((level + 1) / specialPrimes.length) * bits * ringDegree) / 8;
+  return (Math.ceil((level + 1) / digitPrimes) * bits * ringDegree) / 8;
 }
 
 /** What one evaluation of a plan takes. */
@@ -116,7 +62,7 @@ export function estimateCost(
     counts = plus(counts, spent);
   };
   const needPlain = (id: number): void => {
-    if (!plain.has(id)) spend(twice(countLower(levels[id], alpha)));
+    if (!plain.has(id)) spend(times(2, countLower(levels[id], alpha)));
     plain.add(id);
   };
   /** What all rotations of a node share. */
@@ -153,7 +99,7 @@ export function estimateCost(
         spend({ ...none, products: 4 * limbs });
         break;
       case "rescale":
-        spend(twice(countDivide(level + 1, plain.has(node.source) ? 1 : alpha + 1)));
+        spend(times(2, countDivide(level + 1, plain.has(node.source) ? 1 : alpha + 1)));
         break;
       case "add":
         spend({ ...none, passes: 2 * limbs });
@@ -198,7 +144,7 @@ export function slotCosts(ringDegree: number, alpha: number, machine: MachineCos
     // A giant step or a fold: one of its halves is divided by P so that it can be decomposed.
     rotation,
     diagonal: price((level) => ({ ...none, products: 2 * (level + 1 + alpha) })),
-    rescale: price((level) => twice(countDivide(level, alpha + 1))),
+    rescale: price((level) => times(2, countDivide(level, alpha + 1))),
     square: price((level) =>
       plus(countDecompose(level, alpha), plus(countKeyProduct(level, alpha), { ...none, products: 4 * (level + 1) })),
     ),

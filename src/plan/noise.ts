@@ -126,13 +126,15 @@ export function rescaleVariance(ringDegree: number): number {
  * Coefficient variance that a key switch at this level adds: each digit, centred, times the key's errors, divided by P, then the
  * rounding of that division.
  */
-export function keySwitchVariance({ ringDegree, dataPrimes, specialPrimes }: RlweParameters, level: number): number {
-  const alpha = specialPrimes.length;
+export function keySwitchVariance(
+  { ringDegree, dataPrimes, specialPrimes, digitPrimes = specialPrimes.length }: RlweParameters,
+  level: number,
+): number {
   const product = (primes: readonly number[]): number => primes.reduce((left, right) => left * right, 1);
   const special = product(specialPrimes);
   let digits = 0;
-  for (let first = 0; first <= level; first += alpha) {
-    digits += (product(dataPrimes.slice(first, Math.min(first + alpha, level + 1))) / special) ** 2;
+  for (let first = 0; first <= level; first += digitPrimes) {
+    digits += (product(dataPrimes.slice(first, Math.min(first + digitPrimes, level + 1))) / special) ** 2;
   }
   return ringDegree * ERROR_VARIANCE * ROUNDING * digits + rescaleVariance(ringDegree);
 }

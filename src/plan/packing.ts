@@ -18,6 +18,12 @@ const RANGE_TOLERANCE = 0.01;
  * shape than the packing was made for, PRECISION_LOST for a value outside its range.
  */
 export function packInput(packing: InputPacking, input: Tensor): Float64Array[] {
+  checkInput(packing, input);
+  return packSlots(packing, input.data);
+}
+
+/** The checks of {@link packInput}. */
+export function checkInput(packing: Pick<InputPacking, "shape" | "range">, input: Tensor): void {
   if (!Array.isArray(input?.shape) || typeof input.data?.length !== "number")
     throw new TypeError("input must be a tensor { shape, data }; tensor(shape, data) makes one");
   if (!sameShape(packing.shape, input.shape)) {
@@ -33,7 +39,6 @@ export function packInput(packing: InputPacking, input: Tensor): Float64Array[] 
     );
   }
   if (packing.range) checkRange(input.data, packing.range);
-  return packSlots(packing, input.data);
 }
 
 function checkRange(values: Float64Array, [low, high]: readonly [number, number]): void {

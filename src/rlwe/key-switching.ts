@@ -1,6 +1,6 @@
 /**
  * Hybrid key switching (Han and Ki, "Better Bootstrapping for Approximate Homomorphic Encryption", CT-RSA 2020, section 3): a
- * polynomial is cut into digits of alpha primes, each is lifted to all primes and the special ones, multiplied by its part of the key,
+ * polynomial is cut into digits of a few primes, each is lifted to all primes and the special ones, multiplied by its part of the key,
  * and the sum is divided by P with rounding.
  *
  * Hoisting (Halevi and Shoup, CRYPTO 2018): the digits do not depend on the key, so one decomposition serves many rotations.
@@ -45,7 +45,7 @@ export function decompose(
   const coefficients = known ? copyPolynomial(known) : toCoefficients(copyPolynomial(polynomial));
   const digits = primes.map(() => allocatePolynomial(ring, basis, "ntt"));
   const limbs = primes.map((own) => own.map((index) => limbOffset(coefficients, index)));
-  if (context.alpha > 1) {
+  if (context.digitPrimes > 1) {
     // A special prime's limb of a digit is not written yet, so it is free for now.
     parallel(primes.length, (d) => toMixedRadix(ring, limbs[d], primes[d], degree, limbOffset(digits[d], level + 1)));
   }

@@ -20,9 +20,17 @@ export interface RlweParameters {
   readonly dataPrimes: readonly number[];
   /** The alpha special primes of hybrid key switching; their product is P. Without any there is no key switching. */
   readonly specialPrimes: readonly number[];
+  /**
+   * Primes in a digit of key switching; as many as there are special primes by default. Larger digits are fewer, and leave noise above P's
+   * rounding: a good bargain where a rescale by several primes follows at once and takes that noise away.
+   */
+  readonly digitPrimes?: number | undefined;
   /** Bits of security that the parameters are checked for. "insecure" switches the check off, for tests alone. */
   readonly security: SecurityLevel | "insecure";
 }
+
+/** Digits of more primes than any chain has are a mistake. */
+const MAX_DIGIT_PRIMES = 64;
 
 /** What all parties compute with. Holds no key. */
 export interface RlweContext {
@@ -34,8 +42,10 @@ export interface RlweContext {
   readonly id: string;
   /** L, the index of the last data prime. */
   readonly maxLevel: number;
-  /** Number of special primes, which is also the number of primes in a digit. */
+  /** Number of special primes. */
   readonly alpha: number;
+  /** Primes in a digit. */
+  readonly digitPrimes: number;
   /** log2 of the product of all primes. */
   readonly modulusBits: number;
   /** Indices 0 … level. */
@@ -45,7 +55,7 @@ export interface RlweContext {
   /** Indices of the auxiliary primes. */
   readonly auxiliaryBasis: Basis;
   /**
-   * The digits of a polynomial at this level: alpha consecutive primes each, the last may be shorter.
+   * The digits of a polynomial at this level: `digitPrimes` consecutive primes each, the last may be shorter.
    *
    * @throws CrcnnError NO_SPECIAL_PRIME where keys cannot be switched.
    */
@@ -69,9 +79,13 @@ export interface ContextOptions extends EngineOptions {
  * @throws CrcnnError INSECURE_PARAMETERS above the security table, RangeError for malformed values.
  */
 export function createRlweContext(parameters: RlweParameters, options: ContextOptions = {}): RlweContext {
-  const { ringDegree, dataPrimes, specialPrimes, security } = parameters;
+  const { ringDegree, dataPrimes, specialPrimes, security, digitPrimes = specialPrimes.length } = parameters;
   const { auxiliaryPrimes = [], label } = options;
   if (dataPrimes.length === 0) throw new RangeError("dataPrimes must hold at least one prime");
+  const least = specialPrimes.length > 0 ? 1 : 0;
+  if (!Number.isInteger(digitPrimes) || digitPrimes < least || digitPrimes > MAX_DIGIT_PRIMES) {
+    throw new RangeError(`digitPrimes must be an integer from ${least} to ${MAX_DIGIT_PRIMES}, got ${digitPrimes}`);
+  }
   const primes = [...dataPrimes, ...specialPrimes];
   for (const prime of primes) {
     if (!isPrime(prime)) throw new RangeError(`dataPrimes and specialPrimes must hold primes, got ${prime}`);
@@ -88,16 +102,23 @@ export function createRlweContext(parameters: RlweParameters, options: ContextOp
   const digitsByLevel = dataBases.map((basis) =>
     alpha === 0
       ? []
-      : Array.from({ length: Math.ceil(basis.length / alpha) }, (_, d) => basis.slice(d * alpha, (d + 1) * alpha)),
+      : Array.from({ length: Math.ceil(basis.length / digitPrimes) }, (_, d) =>
+          basis.slice(d * digitPrimes, (d + 1) * digitPrimes),
+        ),
   );
   const permutations = new Map<number, Int32Array>();
   return {
     parameters,
     ring,
     engine,
-    id: `${ringDegree}:${dataPrimes.join(",")}:${specialPrimes.join(",")}${label === undefined ? "" : `:${label}`}`,
+    id: [
+      `${ringDegree}:${dataPrimes.join(",")}:${specialPrimes.join(",")}`,
+      ...(digitPrimes === alpha ? [] : [digitPrimes]),
+      ...(label === undefined ? [] : [label]),
+    ].join(":"),
     maxLevel,
     alpha,
+    digitPrimes,
     modulusBits: modulusBits(primes),
     dataBasis: (level) => atLevel(dataBases, level),
     keyBasis: (level) => atLevel(keyBases, level),

@@ -74,6 +74,17 @@ describe("wrong usage has exit code 2 and points to the help", () => {
     ["a fraction of images", () => ["run", LENET, DIGIT, "--first", "1.5"], /got "1\.5"/],
     ["a mean that is no number", () => ["run", LENET, DIGIT, "--mean", "grey"], /--mean takes .* got "grey"/],
     ["means for other channels", () => ["run", LENET, DIGIT, "--mean", "0.5,0.5"], /one number a channel/],
+    [
+      "an unknown objective",
+      () => ["run", LENET, DIGIT, "--objective", "speed"],
+      /takes latency or throughput, got "speed"/,
+    ],
+    ["labels for latency", () => ["run", LENET, DIGIT, "--labels", DIGIT], /--labels are for --objective throughput/],
+    [
+      "too many bits for weights",
+      () => ["run", LENET, DIGIT, "--objective", "throughput", "--weight-bits", "17"],
+      /from 4 to 16, got "17"/,
+    ],
     ["a deviation of zero", () => ["run", LENET, DIGIT, "--std", "0"], /must not be 0/],
     ["no folder of models", () => ["serve"], /--models is missing/],
     ["a port that is none", () => ["serve", "--models", folder, "--port", "65536"], /0 to 65535/],

@@ -168,3 +168,26 @@ test("run computes the same with TypeScript kernels and with two threads", async
     expect(stderr).toContain(`${options[0]} takes`);
   }
 });
+
+test("run --objective throughput: all images at once, one line of JSON, accuracy against labels", async () => {
+  const model = fixture("models/linear/linear.pt");
+  const images = fixture("data/mnist16-images-idx3-ubyte.gz");
+  const labels = fixture("data/mnist16-labels-idx1-ubyte.gz");
+  const args = ["run", model, images, "--objective", "throughput", "--labels", labels];
+  const { stdout, stderr, code } = await crcnn([...args, "--json"]);
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/128-bit security/);
+  const result = JSON.parse(stdout);
+  const recorded = unbatch(readNpy("models/linear/linear.logits.npy"));
+  expect(result.argmax).toEqual(recorded.map(({ data }) => data.indexOf(Math.max(...data))));
+  expect(result).toMatchObject({ images: 16, agreeing: 16, accuracy: result.plainAccuracy });
+  expect(result.accuracy).toBeGreaterThan(0.5);
+  expect(result.relativeError).toBeLessThan(1e-3);
+  expect(result.capacity).toBeGreaterThanOrEqual(512);
+  expect(result.imagesPerSecond).toBeGreaterThan(0);
+
+  const text = await crcnn([...args, "--weight-bits", "8"]);
+  expect(text.code, text.stderr).toBe(0);
+  expect(text.stdout).toMatch(/^\d+ images a second in the evaluation of full batches of \d+\n16 of 16 images/);
+  expect(text.stdout).toMatch(/accuracy [\d.]+ %, of the plain model [\d.]+ %/);
+});

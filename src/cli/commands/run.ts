@@ -1,15 +1,20 @@
 /** crcnn run: a model on encrypted images, in this process. */
 
+import { readLabels } from "../../data/index.ts";
 import { MAX_THREADS } from "../../math/index.ts";
+import { MAX_WEIGHT_BITS, MIN_WEIGHT_BITS } from "../../plan/index.ts";
 import { parseChoice, parseInteger } from "../arguments.ts";
+import { type BatchRunOptions, describeBatch, runBatches } from "../batch-network.ts";
 import { type Command, defineCommand } from "../command.ts";
-import { loadModel } from "../files.ts";
+import { UsageError } from "../failure.ts";
+import { loadModel, readNamed } from "../files.ts";
 import { formatMilliseconds, formatTable } from "../format.ts";
-import { imageOptions, type NamedImage, readImageFiles } from "../images.ts";
+import { type ImageSet, imageOptions, type NamedImage, readImageFiles } from "../images.ts";
 import { openLocalNetwork, type RunResult } from "../local-network.ts";
 import { createProgress } from "../progress.ts";
 
 const BACKENDS = ["ts", "wasm"] as const;
+const OBJECTIVES = ["latency", "throughput"] as const;
 
 export const run: Command = defineCommand({
   name: "run",
@@ -30,15 +35,44 @@ export const run: Command = defineCommand({
       description: "Forces the TypeScript or the WebAssembly kernels, on one thread; the faster ones by default",
     },
     threads: { type: "string", valueHint: "N|auto", description: "Threads that compute; 1 by default" },
+    objective: {
+      type: "string",
+      valueHint: "latency|throughput",
+      description:
+        "One image after the other in the least time (the default), or thousands at once with the most images a second, and one result for all",
+    },
+    "weight-bits": {
+      type: "string",
+      valueHint: "N",
+      description:
+        "For throughput: bits of a weight; as many as the precision takes by default, 8 are fast and round much",
+    },
+    labels: {
+      type: "string",
+      valueHint: "FILE",
+      description: "For throughput: an IDX file of the images' labels, for the accuracy",
+    },
   },
   async run(args) {
     const [, ...files] = args._;
     const backend = args.backend === undefined ? undefined : parseChoice("backend", args.backend, BACKENDS);
     const threads = args.threads === undefined ? undefined : parseThreads(args.threads);
+    const objective = parseChoice("objective", args.objective ?? "latency", OBJECTIVES);
+    const weightBits = parseWeightBits(args["weight-bits"]);
+    if (objective === "latency" && (weightBits ?? args.labels) !== undefined) {
+      throw new UsageError("--weight-bits and --labels are for --objective throughput");
+    }
     const model = await loadModel(args.model);
     const set = await readImageFiles(files, args, model);
+    const labels = args.labels === undefined ? undefined : await readImageLabels(args.labels, set);
     const progress = createProgress();
     try {
+      if (objective === "throughput") {
+        const options: BatchRunOptions = { backend, threads, weightBits, labels };
+        const result = await runBatches(model, set, progress, options);
+        process.stdout.write(args.json ? `${JSON.stringify(result)}\n` : describeBatch(result));
+        return;
+      }
       const network = await openLocalNetwork(model, set, progress, { backend, threads });
       for (const image of set.images) {
         const { relativeError, ...result } = network.run(image.tensor);
@@ -52,6 +86,16 @@ export const run: Command = defineCommand({
     }
   },
 });
+
+function parseWeightBits(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseInteger("weight-bits", text, MIN_WEIGHT_BITS, MAX_WEIGHT_BITS);
+}
+
+async function readImageLabels(file: string, { images }: ImageSet): Promise<Int32Array> {
+  const labels = readLabels(await readNamed(file), file);
+  if (labels.length >= images.length) return labels;
+  throw new UsageError(`--labels: ${file} has ${labels.length} labels, there are ${images.length} images`);
+}
 
 function parseThreads(text: string): number | "auto" {
   return text === "auto" ? "auto" : parseInteger("threads", text, 1, MAX_THREADS);

@@ -12,6 +12,7 @@
 
 import type { Modulus } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
+import type { WeightedSums } from "./weighted-sums.ts";
 
 /** How to bring an integer, given by its residues modulo the primes of a source basis, to another prime. */
 export interface BasisConversion {
@@ -81,6 +82,23 @@ export interface Kernels {
     count: number,
     modulus: Modulus,
     options?: DotProductOptions,
+  ): void;
+
+  /**
+   * outs[r] = biases[r] + sum over k of w[r][k] * ins[k], with the weights that a program holds; a program that accumulates adds that to
+   * outs[r]. The prime is above `WEIGHTED_PRIME_FLOOR`, no output is an input.
+   *
+   * @param biases Residues, one a row.
+   * @param scratch Word offset of `weightedScratchWords` words that no other task uses.
+   */
+  weightedSums(
+    program: WeightedSums,
+    outs: ArrayLike<number>,
+    ins: ArrayLike<number>,
+    biases: ArrayLike<number>,
+    scratch: number,
+    count: number,
+    modulus: Modulus,
   ): void;
 
   /**

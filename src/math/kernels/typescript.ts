@@ -10,10 +10,12 @@ import { forwardNtt, inverseNtt } from "./ntt.ts";
 import { packBits, unpackBits } from "./packing.ts";
 import * as pointwise from "./pointwise.ts";
 import { sampleUniform } from "./uniform.ts";
+import { createWeightedScratch, weightedSums } from "./weighted-sums.ts";
 
 /** Binds the TypeScript kernels to a heap. The heap's words are read afresh at each call, since growth replaces them. */
 export function createTypescriptKernels(heap: Heap): Kernels {
   const accumulators = createAccumulators();
+  const sums = createWeightedScratch();
   return {
     backend: "ts",
     forwardNtt: (limb, table) => forwardNtt(heap.words, limb, table),
@@ -28,6 +30,8 @@ export function createTypescriptKernels(heap: Heap): Kernels {
       pointwise.subtractMultiplyScalar(heap.words, out, left, right, scalar, count, modulus),
     dotProduct: (out, lefts, rights, count, modulus) =>
       dotProduct(heap.words, accumulators, out, lefts, rights, count, modulus),
+    weightedSums: (program, outs, ins, biases, _scratch, count, modulus) =>
+      weightedSums(heap.words, sums, program, outs, ins, biases, count, modulus),
     dotProductPair(outs, lefts, rights, count, modulus, { initial, permutation } = {}) {
       for (const i of [0, 1] as const) {
         dotProduct(heap.words, accumulators, outs[i], lefts[i], rights, count, modulus, initial?.[i], permutation);

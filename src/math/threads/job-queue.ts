@@ -1,9 +1,10 @@
 /**
  * Kernel calls in shared memory, grouped into tasks that any thread can claim: the part of the parallel-for that callers and workers share.
  *
- * A batch is published by one store to the claim word, which holds the number of tasks and of those claimed. A claim is a compare and
- * exchange on it, so the caller, which takes part, finishes alone where no worker comes; a thread that slept through any number of
- * batches claims, at worst, a task of the present one.
+ * The claim word holds the number of tasks published in the present batch and of those claimed. A task is published as soon as it is written
+ * down, so workers begin while the caller is still writing. A claim is a compare and exchange, so the caller, which takes part when it has
+ * written all, finishes alone where no worker comes; a thread that slept through any number of batches claims, at worst, a task of the
+ * present one.
  */
 
 import { CrcnnError } from "../../errors/index.ts";
@@ -28,6 +29,7 @@ export const KERNEL_NAMES: readonly (keyof WasmExports)[] = [
   "combineLimbs",
   "roundedSum",
   "sampleUniform",
+  "weightedSums",
 ];
 
 const COUNT_BITS = 12;
@@ -55,15 +57,17 @@ const LOST_MILLISECONDS = 10_000;
 type Kernel = (...args: number[]) => void;
 
 export interface JobQueue {
-  /** Begins a task; calls appended from now on belong to it. */
+  /** Begins a batch; the one before must be finished. @throws CrcnnError WORKER_LOST where it never was. */
+  begin(): void;
+  /** Begins a task; calls appended from now on belong to it. One that was begun and not published is forgotten. */
   beginTask(): void;
   append(kernel: number, args: readonly number[]): void;
-  /** Tasks and calls appended since the last batch. */
+  /** Ends the task and lets threads claim it. */
+  publishTask(): void;
+  /** Tasks published and calls appended in this batch. */
   pending(): { readonly tasks: number; readonly calls: number };
-  /** Forgets what was appended. */
-  discard(): void;
-  /** Publishes the batch, takes part in it, and returns when all its tasks are done. @throws CrcnnError WORKER_LOST */
-  run(): void;
+  /** Takes part in the batch, and returns when all its tasks are done. @throws CrcnnError WORKER_LOST */
+  finish(): void;
   /** Tasks that workers, not the caller, have run so far; counted modulo 2^32. */
   workerTasks(): number;
   /** A worker's loop: claims and runs tasks until the program ends. */
@@ -146,23 +150,7 @@ export function createJobQueue(
   }
 
   return {
-    beginTask() {
-      words[tasks + taskCount++] = callCount;
-      words[tasks + taskCount] = callCount;
-    },
-    append(kernel, args) {
-      const at = calls + callCount++ * CALL_WORDS;
-      words[at] = kernel;
-      for (let i = 0; i < args.length; i++) words[at + 1 + i] = args[i];
-      words[tasks + taskCount] = callCount;
-    },
-    pending: () => ({ tasks: taskCount, calls: callCount }),
-    discard() {
-      taskCount = 0;
-      callCount = 0;
-    },
-    workerTasks: () => words[offset + WORKER_TASKS] >>> 0,
-    run() {
+    begin() {
       if (unfinished) {
         throw new CrcnnError(
           "WORKER_LOST",
@@ -170,15 +158,32 @@ export function createJobQueue(
         );
       }
       unfinished = true;
-      const count = taskCount;
       taskCount = 0;
       callCount = 0;
+      words[tasks] = 0;
       epoch = (epoch + 1) & 0xff;
       Atomics.store(words, done, 0);
-      Atomics.store(words, claim, (epoch << (2 * COUNT_BITS)) | (count << COUNT_BITS));
+      Atomics.store(words, claim, epoch << (2 * COUNT_BITS));
+    },
+    beginTask() {
+      callCount = words[tasks + taskCount];
+    },
+    append(kernel, args) {
+      const at = calls + callCount++ * CALL_WORDS;
+      words[at] = kernel;
+      for (let i = 0; i < args.length; i++) words[at + 1 + i] = args[i];
+    },
+    publishTask() {
+      words[tasks + ++taskCount] = callCount;
+      // No carry: the count has room, and only claims change the word meanwhile.
+      Atomics.add(words, claim, 1 << COUNT_BITS);
       Atomics.notify(words, claim);
+    },
+    pending: () => ({ tasks: taskCount, calls: callCount }),
+    workerTasks: () => words[offset + WORKER_TASKS] >>> 0,
+    finish() {
       while (claimAndRun());
-      waitForAll(count);
+      waitForAll(taskCount);
       unfinished = false;
     },
     work() {

@@ -7,8 +7,8 @@ import { type JobQueue, KERNEL_NAMES, MAX_CALLS, MAX_TASKS } from "./job-queue.t
 
 /** Calls that one task may make: with this many left, a batch is run before the next task is begun. */
 const CALLS_OF_A_TASK = 512;
-/** Calls with arguments in memory (`dotProduct`, `convertBasis`, `combineLimbs`, `roundedSum`, `sampleUniform`) that one task may make. */
-const ARGUMENTS_OF_A_TASK: number = 4 * ARGUMENT_WORDS;
+/** Words of arguments in memory (of `dotProduct`, `convertBasis`, `combineLimbs`, `roundedSum`, `sampleUniform`, `weightedSums`) that one task may take. */
+const ARGUMENTS_OF_A_TASK: number = 32 * ARGUMENT_WORDS;
 
 export interface Recorder {
   /** The kernels: run at once outside a parallel-for, written down inside. */
@@ -30,11 +30,15 @@ export function createRecorder(
   let recording = false;
   let argumentsUsed = 0;
 
-  function flush(): void {
-    recording = false;
-    queue.run();
+  function begin(): void {
+    queue.begin();
     argumentsUsed = 0;
     recording = true;
+  }
+
+  function finish(): void {
+    recording = false;
+    queue.finish();
   }
 
   const exports = Object.fromEntries(
@@ -56,7 +60,8 @@ export function createRecorder(
         for (let index = 0; index < count; index++) task(index);
         return;
       }
-      recording = true;
+      begin();
+      let open = true;
       try {
         for (let index = 0; index < count; index++) {
           const { tasks, calls } = queue.pending();
@@ -64,16 +69,19 @@ export function createRecorder(
             tasks === MAX_TASKS ||
             calls > MAX_CALLS - CALLS_OF_A_TASK ||
             argumentsUsed > argumentsLength - ARGUMENTS_OF_A_TASK;
-          if (full) flush();
+          if (full) {
+            open = false;
+            finish();
+            begin();
+            open = true;
+          }
           queue.beginTask();
           task(index);
+          queue.publishTask();
         }
-        flush();
       } finally {
-        recording = false;
-        // Nothing is left but where a task threw.
-        queue.discard();
-        argumentsUsed = 0;
+        // Also where a task threw: those before it may be running.
+        if (open) finish();
       }
     },
   };

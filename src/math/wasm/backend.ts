@@ -13,6 +13,7 @@ import { MAX_PRIME_BITS, type Modulus, multiplyMod } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
 import { bindCombinations } from "./combination.ts";
 import type { WasmExports } from "./module.ts";
+import { bindWeightedSums } from "./weighted-sums.ts";
 
 const WORD_BYTES = 4;
 const PAGE_BYTES = 65_536;
@@ -366,6 +367,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
         value,
       ),
     dotProduct,
+    weightedSums: bindWeightedSums(heap, memory, calls),
     dotProductPair,
     convertBasis,
     ...bindCombinations(heap, memory, calls, constantsOf),

@@ -35,6 +35,7 @@ export interface WasmExports {
   reduceSigned(limb: number, count: number, prime: number): void;
   permute(out: number, limb: number, places: number, count: number): void;
   dotProduct(out: number, pairs: number, terms: number, count: number, constants: number): void;
+  weightedSums(program: number, inputs: number, outputs: number, scratch: number, count: number): void;
   dotProductPair(
     out0: number,
     out1: number,

@@ -6,3 +6,4 @@ export { packBits, unpackBits } from "./packing";
 export { permute } from "./permutation";
 export { add, multiplyScalar, negate, reduceSigned, subtract, subtractMultiplyScalar } from "./pointwise";
 export { sampleUniform } from "./uniform";
+export { weightedSums } from "./weighted-sums";

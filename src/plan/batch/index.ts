@@ -1,0 +1,19 @@
+/** The batch packing: one ciphertext a tensor element, one slot an image. */
+export * from "./ckks.ts";
+export * from "./clear.ts";
+export * from "./cost.ts";
+export * from "./draft.ts";
+export * from "./encrypted.ts";
+export * from "./manifest.ts";
+export * from "./noise.ts";
+export * from "./packing.ts";
+export * from "./plan.ts";
+export * from "./quantize.ts";
+export * from "./schedule.ts";
+export {
+  type BatchSpan,
+  type BatchTile,
+  spansOf as batchSpans,
+  type TileStep,
+  tilesOf as batchTiles,
+} from "./tiles.ts";
