@@ -1,6 +1,9 @@
 /** `npm run bench [-- --quick] [--grep pattern]`: measures, prints tables, writes `results.json` and `sizes.json`. */
 
 import { parseArgs } from "node:util";
+import { BFV_STEPS, bfvCases } from "./bfv/cases.ts";
+import { type BfvChain, createBfvParty } from "./bfv/party.ts";
+import { createBfvRival } from "./bfv/rival.ts";
 import { clientCases, clientSizes } from "./ckks/client.ts";
 import { evaluationCases, HOISTED_STEPS } from "./ckks/evaluation.ts";
 import { type Chain, createParty } from "./ckks/party.ts";
@@ -17,6 +20,34 @@ const LONGEST: Chain = { ringDegree: 8192, dataBits: [30, 30, 30, 30, 30, 30], s
 const TWO_A_DIGIT: Chain = { ringDegree: 8192, dataBits: [28, 28, 29, 25, 23, 22], specialBits: [30, 29] };
 /** What the rival would rather have for as long a modulus: fewer and larger primes, as its 64-bit words take them. */
 const WIDE_PRIMES = [43, 43, 43, 43, 43];
+/**
+ * Chains near the longest that 128-bit security allows, each beside the rival's own default for its degree, fewer and larger primes; and one with
+ * two primes a digit.
+ */
+const BFV_CHAINS: readonly (BfvChain & { readonly rivalChain: readonly number[] })[] = [
+  { ringDegree: 4096, dataBits: [27, 26, 26], specialBits: [27], plainBits: 17, rivalChain: [36, 36, 37] },
+  {
+    ringDegree: 8192,
+    dataBits: [29, 29, 29, 29, 29, 29],
+    specialBits: [30],
+    plainBits: 20,
+    rivalChain: [43, 43, 44, 44, 44],
+  },
+  {
+    ringDegree: 16384,
+    dataBits: new Array(13).fill(30),
+    specialBits: [30],
+    plainBits: 20,
+    rivalChain: [48, 48, 48, 49, 49, 49, 49, 49, 49],
+  },
+  {
+    ringDegree: 16384,
+    dataBits: new Array(12).fill(30),
+    specialBits: [30, 30],
+    plainBits: 20,
+    rivalChain: [45, 45, 45, 45, 45, 45, 45, 45, 48],
+  },
+];
 
 const { values: options } = parseArgs({
   options: { quick: { type: "boolean", default: false }, grep: { type: "string", default: "" } },
@@ -71,6 +102,21 @@ async function benchCkks(): Promise<void> {
   );
 }
 
+async function benchBfv(): Promise<void> {
+  for (const chain of BFV_CHAINS) {
+    const { ringDegree, dataBits, plainBits, rivalChain } = chain;
+    const params = `${describe(chain)}, log2 t ${plainBits}`;
+    if (options.grep && !/bfv/.test(options.grep) && !isWanted({ name: "bfv/", params })) continue;
+    const party = createBfvParty(chain, BFV_STEPS);
+    const { plainModulus } = party.context;
+    const rival = await createBfvRival({ ringDegree, chain: rivalChain, plainModulus, steps: BFV_STEPS });
+    measureAll(
+      `BFV, log2 Q ${bitsOf(dataBits)} against ${bitsOf(rivalChain.slice(0, -1))}`,
+      bfvCases(party, rival, params),
+    );
+  }
+}
+
 async function benchNetworks(): Promise<void> {
   const rival = await createRival(YARDSTICK);
   for (const fixture of NETWORKS) {
@@ -102,6 +148,7 @@ async function benchBatch(): Promise<void> {
 const started = performance.now();
 measureAll("Kernels", kernelCases());
 await benchCkks();
+await benchBfv();
 await benchNetworks();
 await benchBatch();
 if (results.length + sizes.length === 0) throw new RangeError(`no benchmark matches ${wanted}`);

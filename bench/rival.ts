@@ -45,10 +45,15 @@ export interface RivalParameters {
 const load = seal as unknown as () => Promise<SEALLibrary>;
 let library: Promise<SEALLibrary> | undefined;
 
+/** The library, loaded once. */
+export function loadSeal(): Promise<SEALLibrary> {
+  library ??= load();
+  return library;
+}
+
 /** Makes a rival with keys for relinearization and the given rotations. @throws Error for a chain that is not 128-bit secure. */
 export async function createRival({ ringDegree, chain, steps }: RivalParameters): Promise<Rival> {
-  library ??= load();
-  const { EncryptionParameters, SchemeType, CoeffModulus, Context, SecurityLevel, ...make } = await library;
+  const { EncryptionParameters, SchemeType, CoeffModulus, Context, SecurityLevel, ...make } = await loadSeal();
   const parameters = EncryptionParameters(SchemeType.ckks);
   parameters.setPolyModulusDegree(ringDegree);
   parameters.setCoeffModulus(CoeffModulus.Create(ringDegree, Int32Array.from(chain)));
@@ -93,7 +98,7 @@ export async function createRival({ ringDegree, chain, steps }: RivalParameters)
 }
 
 /** `31, 26 x 6, 31`. */
-function abbreviate(chain: readonly number[]): string {
+export function abbreviate(chain: readonly number[]): string {
   const runs: { bits: number; count: number }[] = [];
   for (const bits of chain) {
     const last = runs.at(-1);

@@ -8,6 +8,7 @@ const TIERS = [
   "math",
   "rlwe",
   "ckks",
+  "bfv",
   "plan",
   "owner",
   "layers",
@@ -21,6 +22,7 @@ const TIERS = [
 ];
 /** What the order alone would allow and the design forbids. */
 const FORBIDDEN: Record<string, string[]> = {
+  bfv: ["ckks"],
   layers: ["owner"],
   data: TIERS.filter((tier) => tier !== "errors"),
   builder: ["owner"],

@@ -44,6 +44,7 @@ function checkTests(name, script) {
 // First, since it installs what the others need.
 checkTests("tests", "test");
 checkTests("large networks", "test:networks");
+checkTests("slow tests", "test:slow");
 checkTests("soak test", "test:soak");
 checkTests("tests on every runtime", "test:runtimes");
 check("format and lint", tool("@biomejs", "biome", "bin", "biome"), "ci", ".");

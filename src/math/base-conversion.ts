@@ -5,6 +5,7 @@
  * by a constant; uncentred digits double the noise of key switching.
  */
 
+import { multiplyMod } from "./modular.ts";
 import { allocatePolynomial, limbOffset, type Polynomial } from "./polynomial.ts";
 import type { Basis, Ring } from "./ring.ts";
 
@@ -34,8 +35,14 @@ export function toMixedRadix(
  * (count 1), the division by P that ends a key switch (count alpha), or both at once.
  *
  * The error against exact division is at most 1/2 a coefficient.
+ *
+ * @param addends Polynomials over the kept primes to be added to the quotients; their transforms and the quotients' are the same ones.
  */
-export function divideEachRoundByLast(sources: readonly Polynomial<"ntt">[], count: number): Polynomial<"ntt">[] {
+export function divideEachRoundByLast(
+  sources: readonly Polynomial<"ntt">[],
+  count: number,
+  addends?: readonly Polynomial<"coefficient">[],
+): Polynomial<"ntt">[] {
   const [{ ring, basis }] = sources;
   const { kernels, degree, parallel } = ring;
   const kept = basis.slice(0, basis.length - count);
@@ -61,7 +68,15 @@ export function divideEachRoundByLast(sources: readonly Polynomial<"ntt">[], cou
     const index = kept[k];
     const lifted = limb(i, count + k);
     const lift = ring.lift(dropped, index);
-    kernels.liftDigits(lifted, digits[i], degree, lift);
+    if (addends) {
+      // (a - (lifted - D c)) / D = (a - lifted) / D + c. The quotient's limb is not written yet, so it is free for now.
+      const stage = limbOffset(quotients[i], k);
+      kernels.liftDigits(stage, digits[i], degree, lift);
+      const weights = Int32Array.of(1, negativeProduct(ring, dropped, index));
+      kernels.combineLimbs(lifted, [stage, limbOffset(addends[i], k)], weights, degree, lift.target);
+    } else {
+      kernels.liftDigits(lifted, digits[i], degree, lift);
+    }
     kernels.forwardNtt(lifted, ring.tables[index]);
     kernels.subtractMultiplyScalar(
       limbOffset(quotients[i], k),
@@ -74,6 +89,13 @@ export function divideEachRoundByLast(sources: readonly Polynomial<"ntt">[], cou
   });
   scratch.free();
   return quotients;
+}
+
+/** -D modulo a prime. */
+function negativeProduct({ moduli }: Ring, dropped: Basis, index: number): number {
+  const field = moduli[index];
+  const product = dropped.reduce((d, each) => multiplyMod(d, moduli[each].value % field.value, field), 1);
+  return product === 0 ? 0 : field.value - product;
 }
 
 /** {@link divideEachRoundByLast} of one polynomial. */

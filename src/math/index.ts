@@ -1,6 +1,7 @@
 /** Words, primes, transforms, RNS polynomials and sampling. Knows no cryptography. */
 export * from "./automorphism.ts";
 export * from "./base-conversion.ts";
+export * from "./basis-map.ts";
 export * from "./engine.ts";
 export * from "./heap.ts";
 export * from "./kernels/kernels.ts";

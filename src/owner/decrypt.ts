@@ -1,8 +1,8 @@
 /** Decryption. What it returns is for the key's owner: shared with others, its noise would leak the key (IND-CPA-D). */
 
-import type { CkksCiphertext } from "../ckks/index.ts";
 import { CrcnnError } from "../errors/index.ts";
 import { addPolynomials, dotProduct, type Polynomial, toCoefficients } from "../math/index.ts";
+import type { Ciphertext } from "../rlwe/index.ts";
 import { type SecretKey, wipePolynomial } from "./secret-key.ts";
 
 /**
@@ -10,7 +10,7 @@ import { type SecretKey, wipePolynomial } from "./secret-key.ts";
  *
  * @throws CrcnnError FOREIGN_OBJECT when the ciphertext belongs to other parameters.
  */
-export function decryptPhase(secret: SecretKey, ciphertext: CkksCiphertext): Polynomial<"coefficient"> {
+export function decryptPhase(secret: SecretKey, ciphertext: Ciphertext): Polynomial<"coefficient"> {
   if (ciphertext.context !== secret.context) {
     throw new CrcnnError(
       "FOREIGN_OBJECT",

@@ -2,13 +2,13 @@
 
 import { type CkksCiphertext, formatScale, type Plaintext, sameScale } from "../ckks/index.ts";
 import { CrcnnError, throwIfAborted } from "../errors/index.ts";
-import { createEngine, createThreadedEngine, type Engine, type RandomSource, systemRandom } from "../math/index.ts";
 import {
   type BatchManifest,
   type BatchSegment,
   createEvaluator,
   type EncryptedTensor,
   type Evaluator,
+  elementsOf,
   flatLayout,
   type KeyDemand,
   type Layout,
@@ -25,35 +25,22 @@ import {
   unpackOutput,
 } from "../plan/index.ts";
 import {
-  type ContextOptions,
   createRlweContext,
   type EvaluationKeys,
-  freeEvaluationKeys,
   type PublicKey,
   type RlweContext,
   type RlweParameters,
 } from "../rlwe/index.ts";
+import { type BfvOwner, type BfvOwnerRequest, createBfvOwner } from "./bfv-owner.ts";
 import { decryptPhase } from "./decrypt.ts";
 import { encryptSymmetric } from "./encrypt.ts";
-import { createKeyStore } from "./key-store.ts";
-import { generatePublicKey } from "./keygen.ts";
-import { createSecretKey } from "./secret-key.ts";
+import { createKeyring, type OwnerOptions } from "./keyring.ts";
 
-/** What an owner is made from: a compiled network's manifest, or bare parameters. */
+/** What an owner of CKKS keys is made from: a compiled network's manifest, or bare parameters. */
 export type OwnerRequest =
   | PlanManifest
   | BatchManifest
   | { readonly scheme: "ckks"; readonly parameters: RlweParameters; readonly policy?: ScalePolicy };
-
-export interface OwnerOptions extends ContextOptions {
-  /** Threads that compute, the calling one included; 1 by default. Not used where an engine is given, or a backend forced. */
-  readonly threads?: number | "auto" | undefined;
-  /** The operating system's generator by default. */
-  readonly random?: RandomSource | undefined;
-  /** Called after each evaluation key of the manifest. */
-  readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 export interface KeyOwner extends Refresher {
   readonly context: RlweContext;
@@ -110,18 +97,26 @@ export function defaultPolicy({ dataPrimes }: RlweParameters): ScalePolicy {
  *
  * @throws CrcnnError INSECURE_PARAMETERS above the security table, ABORTED.
  */
-export async function createOwner(request: OwnerRequest, options: OwnerOptions = {}): Promise<KeyOwner> {
-  const { random = systemRandom, onProgress, signal } = options;
-  throwIfAborted(signal);
+export async function createOwner(request: BfvOwnerRequest, options?: OwnerOptions): Promise<BfvOwner>;
+export async function createOwner(request: OwnerRequest, options?: OwnerOptions): Promise<KeyOwner>;
+export async function createOwner(
+  request: OwnerRequest | BfvOwnerRequest,
+  options: OwnerOptions = {},
+): Promise<KeyOwner | BfvOwner> {
+  throwIfAborted(options.signal);
   if (typeof request?.parameters?.ringDegree !== "number") {
     throw new TypeError("createOwner: request must be a compiled network's manifest, or { scheme, parameters }");
   }
-  const context = createRlweContext(request.parameters, { ...options, engine: await engineFor(options) });
+  return request.scheme === "bfv" ? createBfvOwner(request, options) : createCkksOwner(request, options);
+}
+
+async function createCkksOwner(request: OwnerRequest, options: OwnerOptions): Promise<KeyOwner> {
+  const { onProgress, signal } = options;
+  const keyring = await createKeyring((on) => createRlweContext(request.parameters, on), options);
+  const { context, secret, random, store, evaluationKeys } = keyring;
   const policy = request.policy ?? defaultPolicy(request.parameters);
-  const secret = createSecretKey(context, random);
-  const store = createKeyStore(secret, random);
-  const evaluationKeys = store.keys;
-  let publicKey: PublicKey | undefined;
+  const missing = (demand: KeyDemand): (() => void)[] =>
+    store.missing({ relinearization: demand.relinearization, elements: elementsOf(context.ring.degree, demand) });
   const evaluator = createEvaluator(context, evaluationKeys, policy);
   const { encoder } = evaluator;
 
@@ -172,12 +167,9 @@ export async function createOwner(request: OwnerRequest, options: OwnerOptions =
     context,
     evaluator,
     evaluationKeys,
-    publicKey() {
-      publicKey ??= generatePublicKey(secret, random);
-      return publicKey;
-    },
+    publicKey: keyring.publicKey,
     addKeys(demand) {
-      for (const make of store.missing(demand)) make();
+      for (const make of missing(demand)) make();
     },
     encodeTensor(tensor, layout = flatLayout(tensor.shape, encoder.slots)) {
       return packInput(packingOf(layout), tensor).map((vector) =>
@@ -213,28 +205,15 @@ export async function createOwner(request: OwnerRequest, options: OwnerOptions =
       requireResult(segment, sizeOf(segment.outputShape), ciphertexts);
       return unpackBatch(segment, decryptTrusted(ciphertexts, encoder.slots, segment.expectedError), count);
     },
-    destroy() {
-      secret.destroy();
-      freeEvaluationKeys(evaluationKeys);
-      store.clear();
-      // An engine that was given may have other users.
-      if (!options.engine) void context.engine.close();
-    },
+    destroy: keyring.destroy,
   };
   try {
-    if ("keys" in request) await makeInStretches(store.missing(request.keys), onProgress, signal);
+    if ("keys" in request) await makeInStretches(missing(request.keys), onProgress, signal);
   } catch (error) {
     owner.destroy();
     throw error;
   }
   return owner;
-}
-
-async function engineFor({ engine, backend, threads, ...sizes }: OwnerOptions): Promise<Engine> {
-  if (engine) return engine;
-  return backend === undefined && threads !== undefined
-    ? createThreadedEngine({ threads, ...sizes })
-    : createEngine({ backend, ...sizes });
 }
 
 /** Longest work without a pause, in milliseconds: a page can paint, and a caller cancel, between two keys. */

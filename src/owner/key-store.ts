@@ -1,16 +1,22 @@
 /** The evaluation keys made so far, each at the highest level that was asked for. */
 
 import type { RandomSource } from "../math/index.ts";
-import { elementsOf, type KeyDemand } from "../plan/index.ts";
 import type { EvaluationKeys, KeySwitchingKey } from "../rlwe/index.ts";
 import { generateGaloisKey, generateRelinearizationKey } from "./keygen.ts";
 import type { SecretKey } from "./secret-key.ts";
 
+/** Keys by what they do, each with the level up to which it must serve. */
+export interface WantedKeys {
+  /** -1 for none. */
+  readonly relinearization: number;
+  readonly elements: readonly { readonly element: number; readonly level: number }[];
+}
+
 export interface KeyStore {
   /** A live view: keys that are made later appear in it. */
   readonly keys: EvaluationKeys;
-  /** The keys of a demand that are missing, each as a function that makes it. */
-  missing(demand: KeyDemand): (() => void)[];
+  /** The wanted keys that are missing, each as a function that makes it. */
+  missing(wanted: WantedKeys): (() => void)[];
   /** Forgets all keys. */
   clear(): void;
 }
@@ -25,14 +31,14 @@ export function createKeyStore(secret: SecretKey, random: RandomSource): KeyStor
       },
       galois,
     },
-    missing(demand) {
+    missing(wanted) {
       const makers: (() => void)[] = [];
-      if (demand.relinearization > (relinearization?.level ?? -1)) {
+      if (wanted.relinearization > (relinearization?.level ?? -1)) {
         makers.push(() => {
-          relinearization = generateRelinearizationKey(secret, demand.relinearization, random);
+          relinearization = generateRelinearizationKey(secret, wanted.relinearization, random);
         });
       }
-      for (const { element, level } of elementsOf(secret.context.ring.degree, demand)) {
+      for (const { element, level } of wanted.elements) {
         if (level > (galois.get(element)?.level ?? -1)) {
           makers.push(() => void galois.set(element, generateGaloisKey(secret, element, level, random)));
         }

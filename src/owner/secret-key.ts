@@ -11,8 +11,8 @@ import {
 } from "../math/index.ts";
 import type { RlweContext } from "../rlwe/index.ts";
 
-export interface SecretKey {
-  readonly context: RlweContext;
+export interface SecretKey<C extends RlweContext = RlweContext> {
+  readonly context: C;
   /** s over all primes, special ones included; NTT domain. */
   readonly polynomial: Polynomial<"ntt">;
   /** s^exponent, exponent >= 1; made when first needed. */
@@ -31,7 +31,7 @@ export function wipePolynomial({ ring, block }: Polynomial): void {
 }
 
 /** Draws a uniform ternary secret. */
-export function createSecretKey(context: RlweContext, random: RandomSource = systemRandom): SecretKey {
+export function createSecretKey<C extends RlweContext>(context: C, random: RandomSource = systemRandom): SecretKey<C> {
   const { ring, maxLevel } = context;
   const signs = sampleTernary(ring.degree, random);
   const powers = [toNtt(fromSigned(ring, context.keyBasis(maxLevel), signs))];

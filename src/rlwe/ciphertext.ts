@@ -3,16 +3,17 @@
 import {
   addPolynomials,
   copyPolynomial,
+  type Domain,
   negatePolynomial,
   type Polynomial,
   subtractPolynomials,
 } from "../math/index.ts";
 import type { RlweContext } from "./parameters.ts";
 
-export interface Ciphertext {
+export interface Ciphertext<D extends Domain = "ntt"> {
   readonly context: RlweContext;
-  /** c_0, c_1 and more after a product that was not relinearized; NTT domain, basis 0 … level. */
-  readonly components: readonly Polynomial<"ntt">[];
+  /** c_0, c_1 and more after a product that was not relinearized; all in one domain, basis 0 … level. */
+  readonly components: readonly Polynomial<D>[];
   readonly level: number;
   /** Where component 1 of a fresh symmetric encryption comes from; on the wire it stands for the whole polynomial. */
   readonly seed?: Uint8Array;
@@ -22,26 +23,26 @@ export interface Ciphertext {
 export const CIPHERTEXT_SEED_LABEL = 0;
 
 /** Gives the ciphertext's memory back at once, instead of when it is garbage collected. It must not be used any more. */
-export function freeCiphertext(ciphertext: Ciphertext): void {
+export function freeCiphertext(ciphertext: Ciphertext<Domain>): void {
   for (const component of ciphertext.components) component.block.free();
 }
 
 /** Componentwise sum; the longer operand's further components are copied. Same context and level. */
-export function addComponents(left: Ciphertext, right: Ciphertext): Polynomial<"ntt">[] {
+export function addComponents<D extends Domain>(left: Ciphertext<D>, right: Ciphertext<D>): Polynomial<D>[] {
   return zipComponents(left, right, addPolynomials, copyPolynomial);
 }
 
 /** Componentwise difference; as {@link addComponents}. */
-export function subtractComponents(left: Ciphertext, right: Ciphertext): Polynomial<"ntt">[] {
+export function subtractComponents<D extends Domain>(left: Ciphertext<D>, right: Ciphertext<D>): Polynomial<D>[] {
   return zipComponents(left, right, subtractPolynomials, negatePolynomial);
 }
 
-function zipComponents(
-  left: Ciphertext,
-  right: Ciphertext,
-  both: (l: Polynomial<"ntt">, r: Polynomial<"ntt">) => Polynomial<"ntt">,
-  onlyRight: (r: Polynomial<"ntt">) => Polynomial<"ntt">,
-): Polynomial<"ntt">[] {
+function zipComponents<D extends Domain>(
+  left: Ciphertext<D>,
+  right: Ciphertext<D>,
+  both: (l: Polynomial<D>, r: Polynomial<D>) => Polynomial<D>,
+  onlyRight: (r: Polynomial<D>) => Polynomial<D>,
+): Polynomial<D>[] {
   const length = Math.max(left.components.length, right.components.length);
   return Array.from({ length }, (_, i) => {
     const [l, r] = [left.components[i], right.components[i]];

@@ -22,7 +22,7 @@ import type { RlweContext } from "./parameters.ts";
  * Encrypts a plaintext polynomial at its level.
  *
  * Zero is encrypted modulo QP and divided by P before the message is added: the noise is then that of one rounding (sigma about 22 at
- * N = 8192) and not of the products with the key (343).
+ * N = 8192) and not of the products with the key (343). Without special primes P is 1, and those products stay.
  */
 export function encryptWithPublicKey(
   context: RlweContext,
@@ -39,7 +39,7 @@ export function encryptWithPublicKey(
     const error = toNtt(fromSigned(ring, basis, sampleError(ring.degree, random)));
     addInPlace(product, error);
     error.block.free();
-    const divided = divideRoundByLast(product, context.alpha);
+    const divided = context.alpha > 0 ? divideRoundByLast(product, context.alpha) : copyPolynomial(product);
     product.block.free();
     const restricted = copyPolynomial(divided, level + 1);
     divided.block.free();

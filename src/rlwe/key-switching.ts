@@ -14,6 +14,7 @@ import {
   multiplyMod,
   type Pair,
   type Polynomial,
+  toCoefficients,
   toMixedRadix,
   zeroPolynomial,
 } from "../math/index.ts";
@@ -26,15 +27,22 @@ export interface Decomposition {
   readonly digits: readonly Polynomial<"ntt">[];
 }
 
-/** Cuts a polynomial over `dataBasis(level)` into digits. The lifts are centred. */
-export function decompose(context: RlweContext, polynomial: Polynomial<"ntt">): Decomposition {
+/**
+ * Cuts a polynomial over `dataBasis(level)` into digits. The lifts are centred.
+ *
+ * @param known The same polynomial in coefficient form, where that is at hand.
+ */
+export function decompose(
+  context: RlweContext,
+  polynomial: Polynomial<"ntt">,
+  known?: Polynomial<"coefficient">,
+): Decomposition {
   const { ring } = context;
   const { kernels, degree, parallel } = ring;
   const level = polynomial.basis.length - 1;
   const basis = context.keyBasis(level);
   const primes = context.digits(level);
-  const coefficients = copyPolynomial(polynomial);
-  parallel(level + 1, (index) => kernels.inverseNtt(limbOffset(coefficients, index), ring.tables[index]));
+  const coefficients = known ? copyPolynomial(known) : toCoefficients(copyPolynomial(polynomial));
   const digits = primes.map(() => allocatePolynomial(ring, basis, "ntt"));
   const limbs = primes.map((own) => own.map((index) => limbOffset(coefficients, index)));
   if (context.digitPrimes > 1) {
@@ -118,14 +126,17 @@ export function multiplyByKeys(
 /**
  * The two polynomials (u_0, u_1) over `dataBasis(level)` with u_0 + u_1 s_out = (decomposed polynomial) * s_in + noise.
  * The key's level must be at least that of the decomposition.
+ *
+ * @param addends What is added to u_0 and u_1; costs no transform.
  */
 export function switchKey(
   context: RlweContext,
   decomposed: Decomposition,
   key: KeySwitchingKey,
+  addends?: readonly [Polynomial<"coefficient">, Polynomial<"coefficient">],
 ): [Polynomial<"ntt">, Polynomial<"ntt">] {
   const [raised] = multiplyByKeys(context, decomposed, [{ key, addends: [undefined, undefined] }]);
-  return lowerAndFree(context, raised);
+  return lowerAndFree(context, raised, addends);
 }
 
 /** P * a over `keyBasis(level)`: the special primes' limbs are zero. */
@@ -200,8 +211,9 @@ export function applyGaloisRaised(
 export function lowerAndFree(
   { alpha }: RlweContext,
   raised: readonly Polynomial<"ntt">[],
+  addends?: readonly Polynomial<"coefficient">[],
 ): [Polynomial<"ntt">, Polynomial<"ntt">] {
-  const [u0, u1] = divideEachRoundByLast(raised, alpha);
+  const [u0, u1] = divideEachRoundByLast(raised, alpha, addends);
   for (const { block } of raised) block.free();
   return [u0, u1];
 }

@@ -1,6 +1,6 @@
 /** Small rings, and the way between their polynomials and plain BigInt coefficients. */
 
-import { combineResidues, mod } from "../../src/math/bigint-ntt.ts";
+import { invert, mod } from "../../src/math/bigint-ntt.ts";
 import {
   allocatePolynomial,
   type Basis,
@@ -56,11 +56,8 @@ export function toBigints(polynomial: Polynomial): bigint[] {
   const coefficients = copy.domain === "ntt" ? toCoefficients(copy as Polynomial<"ntt">) : copy;
   const limbs = basis.map((_, k) => readLimb(coefficients, k));
   copy.block.free();
-  const primes = primesOf(ring, basis);
-  return Array.from(limbs[0], (_, i) =>
-    combineResidues(
-      limbs.map((limb) => BigInt(limb[i])),
-      primes,
-    ),
-  );
+  // The Chinese remainder theorem, with what does not depend on the coefficient made once.
+  const product = productOf(ring, basis);
+  const units = primesOf(ring, basis).map((prime) => (product / prime) * invert(product / prime, prime));
+  return Array.from(limbs[0], (_, i) => limbs.reduce((sum, limb, k) => sum + BigInt(limb[i]) * units[k], 0n) % product);
 }

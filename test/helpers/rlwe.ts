@@ -85,7 +85,7 @@ export function noiseOf(
   ciphertext: { readonly components: readonly Polynomial<"ntt">[]; readonly level: number },
   message?: Polynomial<"ntt">,
 ): Float64Array {
-  const phase = decryptPhase(secret, { ...ciphertext, context: secret.context, scale: 1 });
+  const phase = decryptPhase(secret, { ...ciphertext, context: secret.context });
   if (message) {
     const expected = toCoefficients(copyPolynomial(message, ciphertext.level + 1));
     subtractInPlace(phase, expected);

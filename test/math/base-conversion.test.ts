@@ -4,6 +4,7 @@ import {
   addPolynomials,
   type Basis,
   copyPolynomial,
+  divideEachRoundByLast,
   divideRoundByLast,
   expandUniform,
   fromSigned,
@@ -47,6 +48,33 @@ describe("divideRoundByLast equals BigInt", () => {
     expect(quotient.basis).toEqual(kept);
     expect(toBigints(quotient)).toEqual(coefficients.map((x) => mod(divideRound(x, divisor), quotientModulus)));
     expect(toBigints(source)).toEqual(coefficients);
+  });
+
+  test.each<[Basis, number]>([
+    [[0, 1, 2, 3], 1],
+    [[0, 1, 2, 3, 4], 2],
+    [[3, 4, 1, 0, 5], 3],
+  ])("basis %j, the last %i, with addends in coefficient form", (basis, count) => {
+    const kept = basis.slice(0, basis.length - count);
+    const divisor = productOf(ring, basis.slice(-count));
+    const [whole, quotientModulus] = [productOf(ring, basis), productOf(ring, kept)];
+    const [first, second] = [1, 2].map((stream) => randomBigints(ring.degree, whole, seededRandom(stream))) as [
+      bigint[],
+      bigint[],
+    ];
+    const addends = [3, 4].map((stream) => randomBigints(ring.degree, quotientModulus, seededRandom(stream))) as [
+      bigint[],
+      bigint[],
+    ];
+    const quotients = divideEachRoundByLast(
+      [first, second].map((coefficients) => nttFromBigints(ring, basis, coefficients)),
+      count,
+      addends.map((coefficients) => fromBigints(ring, kept, coefficients)),
+    );
+    for (const [i, coefficients] of [first, second].entries()) {
+      const expected = coefficients.map((x, j) => mod(divideRound(x, divisor) + addends[i]![j]!, quotientModulus));
+      expect(toBigints(quotients[i]!)).toEqual(expected);
+    }
   });
 
   test("frees its scratch", () => {

@@ -25,7 +25,7 @@ describe("decryption", () => {
       const expected = components
         .map(toBigints)
         .reduceRight((sum, component) => multiply(sum, s, q).map((value, i) => (value + component[i]!) % q));
-      const phase = decryptPhase(secret, { context, components, level, scale: 1 });
+      const phase = decryptPhase(secret, { context, components, level });
       expect(phase.domain).toBe("coefficient");
       expect(toBigints(phase)).toEqual(expected);
       expect(components.map(wordsOf)).toEqual(words);

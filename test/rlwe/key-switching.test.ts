@@ -3,12 +3,14 @@ import { describe, expect, test } from "vitest";
 import { automorphism, modCentred } from "../../src/math/bigint-ntt.ts";
 import {
   addInPlace,
+  copyPolynomial,
   expandUniform,
   multiplyPolynomials,
   negatePolynomial,
   type Polynomial,
   randomSeed,
   subtractInPlace,
+  toCoefficients,
 } from "../../src/math/index.ts";
 import { generateGaloisKey, generateRelinearizationKey } from "../../src/owner/index.ts";
 import {
@@ -74,6 +76,32 @@ describe("decomposition", () => {
     }
   });
 });
+
+test.each(CASES)(
+  "with alpha = $alpha: what is known in coefficient form need not be transformed, and stays as it is",
+  ({ data, special }) => {
+    const party = createParty({ data, special });
+    const { context, secret, random } = party;
+    const polynomial = uniform(party, 4);
+    const known = toCoefficients(copyPolynomial(polynomial));
+    const before = toBigints(known);
+    const [plain, fast] = [decompose(context, polynomial), decompose(context, polynomial, known)];
+    expect(fast.digits.map(toBigints)).toEqual(plain.digits.map(toBigints));
+    expect(toBigints(known)).toEqual(before);
+
+    const key = generateRelinearizationKey(secret, 4, random);
+    const addends = [uniform(party, 4), uniform(party, 4)] as const;
+    const [u0, u1] = switchKey(context, plain, key);
+    const sums = switchKey(context, plain, key, [
+      toCoefficients(copyPolynomial(addends[0])),
+      toCoefficients(copyPolynomial(addends[1])),
+    ]);
+    for (const [i, u] of [u0, u1].entries()) {
+      addInPlace(u, addends[i]!);
+      expect(toBigints(sums[i]!)).toEqual(toBigints(u));
+    }
+  },
+);
 
 describe.each(CASES)("key switching with alpha = $alpha", ({ data, special }) => {
   const party = createParty({ data, special });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { createEngine, findNttPrimes } from "../../src/math/index.ts";
+import { generateGaloisKey, generateRelinearizationKey } from "../../src/owner/index.ts";
 import { createRlweContext, type RlweParameters } from "../../src/rlwe/index.ts";
-import { createTestContext } from "../helpers/rlwe.ts";
+import { createParty, createTestContext, expectRefusal } from "../helpers/rlwe.ts";
 
 const [p0, p1, p2, p3] = findNttPrimes(1024, [28, 28, 28, 28]) as [number, number, number, number];
 const valid: RlweParameters = { ringDegree: 1024, dataPrimes: [p0, p1, p2], specialPrimes: [p3], security: "insecure" };
@@ -9,7 +10,6 @@ const valid: RlweParameters = { ringDegree: 1024, dataPrimes: [p0, p1, p2], spec
 describe("parameters", () => {
   test.each<[string, Partial<RlweParameters>, RegExp]>([
     ["no data prime", { dataPrimes: [] }, /dataPrimes must hold at least one/],
-    ["no special prime", { specialPrimes: [] }, /specialPrimes must hold at least one/],
     ["a composite", { dataPrimes: [p0, p1 - 2048 * 3 - 1] }, /must hold primes, got \d+/],
     ["a fraction", { dataPrimes: [p0 + 0.5] }, /must hold primes, got \d+\.5/],
     ["a negative number", { specialPrimes: [-p3] }, /must hold primes, got -\d+/],
@@ -79,6 +79,30 @@ describe("parameters", () => {
     const engine = createEngine();
     expect(createRlweContext(valid, { engine }).ring.heap).toBe(engine.heap);
     expect(createRlweContext(valid).ring.heap).not.toBe(engine.heap);
+  });
+
+  test("without a special prime switch no key, and say so", () => {
+    const context = createRlweContext({ ...valid, specialPrimes: [] });
+    expect(context.alpha).toBe(0);
+    expect(context.keyBasis(2)).toEqual([0, 1, 2]);
+    const { secret } = createParty(context);
+    for (const action of [
+      () => context.digits(2),
+      () => generateRelinearizationKey(secret, 2),
+      () => generateGaloisKey(secret, 3, 2),
+    ]) {
+      expectRefusal(action, "NO_SPECIAL_PRIME", /no special prime/, /use parameters with a special prime/);
+    }
+  });
+
+  test("give the ring auxiliary primes that no key and no ciphertext has", () => {
+    const auxiliaryPrimes = findNttPrimes(1024, [30, 30]);
+    const context = createRlweContext(valid, { auxiliaryPrimes, label: "scheme" });
+    expect(context.auxiliaryBasis).toEqual([4, 5]);
+    expect(context.ring.moduli.map(({ value }) => value)).toEqual([p0, p1, p2, p3, ...auxiliaryPrimes]);
+    expect(context.keyBasis(2)).toEqual([0, 1, 2, 3]);
+    expect(context.modulusBits).toBe(createRlweContext(valid).modulusBits);
+    expect(context.id).toBe(`${createRlweContext(valid).id}:scheme`);
   });
 
   test("keep each automorphism's permutation", () => {

@@ -109,6 +109,18 @@ export interface Kernels {
   convertBasis(out: number, sources: ArrayLike<number>, count: number, conversion: BasisConversion): void;
 
   /**
+   * Sum over j of weights[j] * sources[j], reduced once at the end. Words of sources are in [0, 2^30), not necessarily below p; weights in
+   * [0, p). At most {@link MAX_DOT_PRODUCT_TERMS} sources; `out` must not be one.
+   */
+  combineLimbs(out: number, sources: ArrayLike<number>, weights: Int32Array, count: number, modulus: Modulus): void;
+
+  /**
+   * floor(1/2 + sum over j of factors[j] * sources[j]), added up in that order in doubles, from 1/2 on. Words are in [0, 2^30), factors not
+   * negative; the sum must stay below 2^52. Its lowest 30 bits go to `low`, the others to `high`, neither of which may be a source.
+   */
+  roundedSum(low: number, high: number, sources: ArrayLike<number>, factors: Float64Array, count: number): void;
+
+  /**
    * The integer with these mixed-radix digits modulo the target prime, exactly. Digits are residues in [0, q_j) and stand for their
    * centred representatives, so that of all the integers that they could stand for it is the one in (-Q/2, Q/2).
    */

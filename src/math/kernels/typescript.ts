@@ -2,6 +2,7 @@
 
 import type { Heap } from "../heap.ts";
 import { expandSeed } from "../random.ts";
+import { combineLimbs, roundedSum } from "./combination.ts";
 import { convertBasis, createAccumulators, dotProduct } from "./dot-product.ts";
 import type { Kernels } from "./kernels.ts";
 import { liftDigits } from "./mixed-radix.ts";
@@ -37,6 +38,9 @@ export function createTypescriptKernels(heap: Heap): Kernels {
       }
     },
     convertBasis: (out, sources, count, conversion) => convertBasis(heap.words, out, sources, count, conversion),
+    combineLimbs: (out, sources, weights, count, modulus) =>
+      combineLimbs(heap.words, out, sources, weights, count, modulus),
+    roundedSum: (low, high, sources, factors, count) => roundedSum(heap.words, low, high, sources, factors, count),
     liftDigits: (out, digits, count, lift) => liftDigits(heap.words, out, digits, count, lift),
     permute: (out, limb, permutation) => pointwise.permute(heap.words, out, limb, permutation),
     setSigned: (out, values, modulus) => pointwise.setSigned(heap.words, out, values, modulus),

@@ -26,6 +26,8 @@ export const KERNEL_NAMES: readonly (keyof WasmExports)[] = [
   "liftSingle",
   "liftDigits",
   "convertBasis",
+  "combineLimbs",
+  "roundedSum",
   "sampleUniform",
   "weightedSums",
 ];

@@ -294,6 +294,39 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     );
   }
 
+  function combineLimbs(
+    out: number,
+    sources: ArrayLike<number>,
+    weights: Int32Array,
+    count: number,
+    modulus: Modulus,
+  ): void {
+    const address = constantsOf(modulus);
+    const argumentsOffset = takeArguments(2 * sources.length);
+    const { words } = heap;
+    for (let j = 0; j < sources.length; j++) {
+      words[argumentsOffset + 2 * j] = sources[j] * WORD_BYTES;
+      words[argumentsOffset + 2 * j + 1] = weights[j];
+    }
+    wasm.combineLimbs(out * WORD_BYTES, argumentsOffset * WORD_BYTES, sources.length, count, address);
+  }
+
+  function roundedSum(
+    low: number,
+    high: number,
+    sources: ArrayLike<number>,
+    factors: Float64Array,
+    count: number,
+  ): void {
+    const argumentsOffset = takeArguments(4 * sources.length);
+    const view = new DataView(memory.buffer, argumentsOffset * WORD_BYTES);
+    for (let j = 0; j < sources.length; j++) {
+      view.setUint32(16 * j, sources[j] * WORD_BYTES, true);
+      view.setFloat64(16 * j + 8, factors[j], true);
+    }
+    wasm.roundedSum(low * WORD_BYTES, high * WORD_BYTES, argumentsOffset * WORD_BYTES, sources.length, count);
+  }
+
   function sampleUniform(out: number, count: number, { value }: Modulus, seed: Uint8Array, nonce: Uint8Array): void {
     const argumentsOffset = takeArguments(CHACHA_WORDS);
     const state = argumentsOffset * WORD_BYTES;
@@ -369,6 +402,8 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     weightedSums: bindWeightedSums(heap, memory, calls),
     dotProductPair,
     convertBasis,
+    combineLimbs,
+    roundedSum,
     liftDigits,
     permute: (out, limb, permutation) =>
       wasm.permute(out * WORD_BYTES, limb * WORD_BYTES, placesAddress(permutation), permutation.length),

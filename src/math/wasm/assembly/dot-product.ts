@@ -6,7 +6,7 @@ import { place } from "./permutation";
 const FLUSH: usize = 8;
 
 /** hi * (2^32 mod p) + lo: the same value modulo p, below 2^62 + 2^32. */
-function fold(sum: v128, wrap: v128, mask: v128): v128 {
+export function fold(sum: v128, wrap: v128, mask: v128): v128 {
   const upper = v128.shr<u64>(sum, 32);
   // Both factors are below 2^32 in 64-bit lanes; their low words stand in lanes 0 and 2.
   const product = v128.extmul_low<u32>(v128.shuffle<i32>(upper, upper, 0, 2, 0, 2), wrap);

@@ -1,3 +1,4 @@
+export { combineLimbs, roundedSum } from "./combination";
 export { convertBasis, dotProduct, dotProductPair } from "./dot-product";
 export { liftDigits, liftSingle } from "./mixed-radix";
 export { forwardNtt, inverseNtt } from "./ntt";

@@ -1,0 +1,3 @@
+import { describeOperations } from "./bfv-cases.ts";
+
+describeOperations(true);
