@@ -28,17 +28,25 @@ export interface BasisMap {
 
 const LOW_LIMB = 2n ** 30n;
 
+/** (M / m_j)^-1 modulo m_j for each prime m_j of a basis with product M: times x it is the y_j with x / M = sum of y_j / m_j, modulo 1. */
+export function conversionScalars({ moduli }: Ring, basis: Basis): number[] {
+  const primes = basis.map((index) => BigInt(moduli[index].value));
+  const product = productOf(primes);
+  return basis.map((index, j) => inverseOf(product / primes[j], moduli[index]));
+}
+
 /**
  * The centred representative in [-M/2, M/2), M the product of the source, modulo primes that are not in it. A value within 2^-45 M of the
  * ends may come out as the other end.
  */
-export function createLift({ moduli }: Ring, source: Basis, target: Basis): BasisMap {
+export function createLift(ring: Ring, source: Basis, target: Basis): BasisMap {
+  const { moduli } = ring;
   const primes = source.map((index) => BigInt(moduli[index].value));
   const product = productOf(primes);
   return {
     source,
     target,
-    sourceScalars: source.map((index, j) => inverseOf(product / primes[j], moduli[index])),
+    sourceScalars: conversionScalars(ring, source),
     factors: Float64Array.from(source, (index) => moduli[index].inverse),
     wide: false,
     own: false,

@@ -1,7 +1,7 @@
 /** The ring Z_Q[X]/(X^N + 1) in residue number system (RNS) form: a list of primes with their tables, a heap and kernels. */
 
 import type { Heap } from "./heap.ts";
-import type { BasisConversion, Kernels, MixedRadixLift } from "./kernels/kernels.ts";
+import type { Kernels, MixedRadixLift } from "./kernels/kernels.ts";
 import { invertMod, type Modulus, modulus, multiplyMod } from "./modular.ts";
 import { createNttTable, type NttTable } from "./ntt-table.ts";
 import { isPrime } from "./primes.ts";
@@ -25,8 +25,6 @@ export interface Ring {
   readonly parallel: ParallelFor;
   /** Threads that take part in a parallel-for. */
   readonly threads: number;
-  /** Constants for lifting centred values from a basis to one prime; computed once and kept. */
-  conversion(source: Basis, target: number): SourceConversion;
   /** Constants for lifting mixed-radix digits from a basis to one prime; computed once and kept. */
   lift(source: Basis, target: number): BasisLift;
 }
@@ -34,14 +32,6 @@ export interface Ring {
 /** A {@link MixedRadixLift} between primes of a ring. */
 export interface BasisLift extends MixedRadixLift {
   /** Q^-1 modulo the target prime, where Q is the product of the radices; 0 where the target is one of them. */
-  readonly inverseProduct: number;
-}
-
-/** A {@link BasisConversion} with the scalars that its sources must be multiplied by first. */
-export interface SourceConversion extends BasisConversion {
-  /** (Q / q_j)^-1 modulo q_j for each source prime. */
-  readonly sourceScalars: readonly number[];
-  /** Q^-1 modulo the target prime, or 0 where the target is itself a source. */
   readonly inverseProduct: number;
 }
 
@@ -93,25 +83,7 @@ export function createRing(degree: number, primes: readonly number[], engine: Ri
     moduli,
     tables,
     ...engine,
-    conversion: cached(createConversion),
     lift: cached(createLift),
-  };
-}
-
-function createConversion(sources: readonly Modulus[], target: Modulus): SourceConversion {
-  const productWithout = (skipped: number, field: Modulus): number =>
-    sources.reduce(
-      (product, { value }, i) => (i === skipped ? product : multiplyMod(product, value % field.value, field)),
-      1,
-    );
-  const product = productWithout(-1, target);
-  return {
-    sourceInverses: Float64Array.from(sources, (source) => source.inverse),
-    weights: Int32Array.from(sources, (_, j) => productWithout(j, target)),
-    product,
-    inverseProduct: product === 0 ? 0 : invertMod(product, target),
-    sourceScalars: sources.map((source, j) => invertMod(productWithout(j, source), source)),
-    target,
   };
 }
 

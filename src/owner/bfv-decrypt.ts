@@ -2,7 +2,15 @@
 
 import type { BfvCiphertext, BfvContext, BfvPlaintext } from "../bfv/index.ts";
 import { CrcnnError } from "../errors/index.ts";
-import { copyPolynomial, type Domain, limbOffset, type Polynomial, type Ring, toNtt } from "../math/index.ts";
+import {
+  conversionScalars,
+  copyPolynomial,
+  type Domain,
+  limbOffset,
+  type Polynomial,
+  type Ring,
+  toNtt,
+} from "../math/index.ts";
 import { decryptPhase } from "./decrypt.ts";
 import { type SecretKey, wipePolynomial } from "./secret-key.ts";
 
@@ -93,9 +101,9 @@ function log2(value: bigint): number {
 /** Multiplies limbs in place by (Q / q_j)^-1 and returns where they stand: y_j with phase / Q = sum of y_j / q_j, modulo 1. */
 function conversionLimbs(ring: Ring, phase: Polynomial<"coefficient">): number[] {
   const limbs = phase.basis.map((_, j) => limbOffset(phase, j));
-  const { sourceScalars } = ring.conversion(phase.basis, phase.basis[0]!);
+  const scalars = conversionScalars(ring, phase.basis);
   for (const [j, limb] of limbs.entries()) {
-    ring.kernels.multiplyScalar(limb, limb, sourceScalars[j]!, ring.degree, ring.moduli[phase.basis[j]!]!);
+    ring.kernels.multiplyScalar(limb, limb, scalars[j]!, ring.degree, ring.moduli[phase.basis[j]!]!);
   }
   return limbs;
 }

@@ -79,12 +79,11 @@ export interface ContextOptions extends EngineOptions {
  * @throws CrcnnError INSECURE_PARAMETERS above the security table, RangeError for malformed values.
  */
 export function createRlweContext(parameters: RlweParameters, options: ContextOptions = {}): RlweContext {
-  const { ringDegree, dataPrimes, specialPrimes, security, digitPrimes = specialPrimes.length } = parameters;
+  const { ringDegree, dataPrimes, specialPrimes, security, digitPrimes = specialPrimes.length || 1 } = parameters;
   const { auxiliaryPrimes = [], label } = options;
   if (dataPrimes.length === 0) throw new RangeError("dataPrimes must hold at least one prime");
-  const least = specialPrimes.length > 0 ? 1 : 0;
-  if (!Number.isInteger(digitPrimes) || digitPrimes < least || digitPrimes > MAX_DIGIT_PRIMES) {
-    throw new RangeError(`digitPrimes must be an integer from ${least} to ${MAX_DIGIT_PRIMES}, got ${digitPrimes}`);
+  if (!Number.isInteger(digitPrimes) || digitPrimes < 1 || digitPrimes > MAX_DIGIT_PRIMES) {
+    throw new RangeError(`digitPrimes must be an integer from 1 to ${MAX_DIGIT_PRIMES}, got ${digitPrimes}`);
   }
   const primes = [...dataPrimes, ...specialPrimes];
   for (const prime of primes) {
@@ -112,8 +111,10 @@ export function createRlweContext(parameters: RlweParameters, options: ContextOp
     ring,
     engine,
     id: [
-      `${ringDegree}:${dataPrimes.join(",")}:${specialPrimes.join(",")}`,
-      ...(digitPrimes === alpha ? [] : [digitPrimes]),
+      ringDegree,
+      dataPrimes.join(","),
+      specialPrimes.join(","),
+      ...(digitPrimes === (alpha || 1) ? [] : [digitPrimes]),
       ...(label === undefined ? [] : [label]),
     ].join(":"),
     maxLevel,

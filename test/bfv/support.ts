@@ -31,6 +31,7 @@ export interface BfvShape {
   /** Bits of the data primes and of the special ones. */
   readonly data: readonly number[];
   readonly special: readonly number[];
+  readonly digitPrimes?: number;
   /** Bits of a batching prime, or the modulus itself where it is above 30. */
   readonly plain?: number;
   readonly security?: BfvParameters["security"];
@@ -41,6 +42,7 @@ export function bfvParameters({
   degree = 1024,
   data,
   special,
+  digitPrimes,
   plain = 17,
   security = "insecure",
 }: BfvShape): BfvParameters {
@@ -50,6 +52,7 @@ export function bfvParameters({
     ringDegree: degree,
     dataPrimes: primes.slice(0, data.length),
     specialPrimes: primes.slice(data.length),
+    digitPrimes,
     plainModulus,
     security,
   };

@@ -390,38 +390,5 @@ export function describeKernels(backend: Backend): void {
         }
       }
     });
-
-    test.each([
-      ["one", [30], [30, 20]],
-      ["one small", [20], [30, 20]],
-      ["two", [30, 30], [30, 22]],
-      ["three", [30, 30, 30], [30, 20]],
-      ["mixed", [22, 30, 27], [30, 20]],
-      ["eight", [30, 30, 30, 30, 30, 30, 30, 30], [30, 20]],
-    ])("convertBasis from %s source primes takes the centred representative", (_, sourceBits, targetBits) => {
-      const { engine, kernels, put, get } = setUp();
-      const ring = createRing(1024, findNttPrimes(1024, [...sourceBits, ...targetBits]), engine);
-      const source = sourceBits.map((_, j) => j);
-      const primes = source.map((j) => BigInt(ring.moduli[j].value));
-      const product = primes.reduce((left, right) => left * right, 1n);
-      // As near to the ends as the contract goes; with one prime, to the ends themselves.
-      const margin = sourceBits.length === 1 ? 0n : (product >> 45n) + 1n;
-      const end = (product - 1n) / 2n - margin;
-      const values = [0n, 1n, -1n, 2n, -2n, end, -end, end - 1n, 1n - end];
-      values.push(...randomBigints(500, 2n * end, seededRandom(5)).map((value) => value - end));
-      const limbs = primes.map((prime) => {
-        const scalar = oracle.invert(product / prime, prime);
-        return values.map((value) => Number(oracle.mod(value * scalar, prime)));
-      });
-      for (const target of [...targetBits.keys()].map((i) => sourceBits.length + i)) {
-        const q = BigInt(ring.moduli[target].value);
-        const expected = values.map((value) => Number(oracle.mod(value, q)));
-        const sources = limbs.map(put);
-        for (const out of [put(new Int32Array(values.length)), sources.at(-1)!]) {
-          kernels.convertBasis(out, sources, values.length, ring.conversion(source, target));
-          expect(get(out, values.length)).toEqual(expected);
-        }
-      }
-    });
   });
 }

@@ -6,7 +6,6 @@
  */
 
 import type { Modulus } from "../modular.ts";
-import type { BasisConversion } from "./kernels.ts";
 
 /** Indices that are summed together: both accumulators of a stretch stay in the first-level cache. */
 const STRETCH = 1024;
@@ -87,33 +86,4 @@ function placesOf({ places }: Accumulators, permutation: Int32Array): Int32Array
     places.set(permutation, found);
   }
   return found;
-}
-
-export function convertBasis(
-  words: Int32Array,
-  out: number,
-  sources: ArrayLike<number>,
-  count: number,
-  { sourceInverses, weights, product, target }: BasisConversion,
-): void {
-  const { value: p, inverse } = target;
-  for (let i = 0; i < count; i++) {
-    let fraction = 0.5;
-    let rounded = 0;
-    let wrapped = 0;
-    for (let j = 0; j < sources.length; j++) {
-      const y = words[sources[j] + i];
-      fraction += y * sourceInverses[j];
-      rounded += y * weights[j];
-      wrapped = (wrapped + Math.imul(y, weights[j])) | 0;
-    }
-    // The multiple of Q that brings the sum to [-Q/2, Q/2): the nearest integer to sum / Q.
-    const excess = fraction | 0;
-    rounded -= excess * product;
-    wrapped = (wrapped - Math.imul(excess, product)) | 0;
-    let value = (wrapped - Math.imul(Math.floor(rounded * inverse) | 0, p)) | 0;
-    value += (value >> 31) & p;
-    value -= p;
-    words[out + i] = value + ((value >> 31) & p);
-  }
 }

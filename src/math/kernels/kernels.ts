@@ -14,17 +14,6 @@ import type { Modulus } from "../modular.ts";
 import type { NttTable } from "../ntt-table.ts";
 import type { WeightedSums } from "./weighted-sums.ts";
 
-/** How to bring an integer, given by its residues modulo the primes of a source basis, to another prime. */
-export interface BasisConversion {
-  /** 1 / q_j for each source prime q_j. */
-  readonly sourceInverses: Float64Array;
-  /** Q / q_j modulo the target prime, where Q is the product of the source primes. */
-  readonly weights: Int32Array;
-  /** Q modulo the target prime. */
-  readonly product: number;
-  readonly target: Modulus;
-}
-
 /** How to bring an integer, given by mixed-radix digits, to a prime: x = d_0 + q_0 (d_1 + q_1 (d_2 + …)), each |d_j| < q_j / 2. */
 export interface MixedRadixLift {
   /** q_j, the odd radix of each digit. */
@@ -100,13 +89,6 @@ export interface Kernels {
     count: number,
     modulus: Modulus,
   ): void;
-
-  /**
-   * The centred representative x in [-Q/2, Q/2) of the source residues, modulo the target prime: fast base conversion with the
-   * multiple of Q found in floating point (Halevi, Polyakov, Shoup, CT-RSA 2019, section 2.2). Limb j must hold
-   * x * (Q / q_j)^-1 mod q_j. A value within 2^-45 Q of the ends may come out as the other end.
-   */
-  convertBasis(out: number, sources: ArrayLike<number>, count: number, conversion: BasisConversion): void;
 
   /**
    * Sum over j of weights[j] * sources[j], reduced once at the end. Words of sources are in [0, 2^30), not necessarily below p; weights in

@@ -3,7 +3,7 @@
 import type { Heap } from "../heap.ts";
 import { expandSeed } from "../random.ts";
 import { combineLimbs, roundedSum } from "./combination.ts";
-import { convertBasis, createAccumulators, dotProduct } from "./dot-product.ts";
+import { createAccumulators, dotProduct } from "./dot-product.ts";
 import type { Kernels } from "./kernels.ts";
 import { liftDigits } from "./mixed-radix.ts";
 import { forwardNtt, inverseNtt } from "./ntt.ts";
@@ -37,7 +37,6 @@ export function createTypescriptKernels(heap: Heap): Kernels {
         dotProduct(heap.words, accumulators, outs[i], lefts[i], rights, count, modulus, initial?.[i], permutation);
       }
     },
-    convertBasis: (out, sources, count, conversion) => convertBasis(heap.words, out, sources, count, conversion),
     combineLimbs: (out, sources, weights, count, modulus) =>
       combineLimbs(heap.words, out, sources, weights, count, modulus),
     roundedSum: (low, high, sources, factors, count) => roundedSum(heap.words, low, high, sources, factors, count),

@@ -25,7 +25,6 @@ export const KERNEL_NAMES: readonly (keyof WasmExports)[] = [
   "dotProductPair",
   "liftSingle",
   "liftDigits",
-  "convertBasis",
   "combineLimbs",
   "roundedSum",
   "sampleUniform",

@@ -7,7 +7,7 @@ import { type JobQueue, KERNEL_NAMES, MAX_CALLS, MAX_TASKS } from "./job-queue.t
 
 /** Calls that one task may make: with this many left, a batch is run before the next task is begun. */
 const CALLS_OF_A_TASK = 512;
-/** Words of arguments in memory (of `dotProduct`, `convertBasis`, `combineLimbs`, `roundedSum`, `sampleUniform`, `weightedSums`) that one task may take. */
+/** Words of arguments in memory (of sums of products, for example) that one task may take. */
 const ARGUMENTS_OF_A_TASK: number = 32 * ARGUMENT_WORDS;
 
 export interface Recorder {

@@ -2,26 +2,20 @@
 
 import type { Heap, HeapStorage } from "../heap.ts";
 import {
-  type BasisConversion,
   type DotProductOptions,
   type Kernels,
   MAX_DOT_PRODUCT_TERMS,
   type MixedRadixLift,
   type Pair,
 } from "../kernels/kernels.ts";
-import { MAX_PRIME_BITS, type Modulus, multiplyMod } from "../modular.ts";
-import type { NttTable } from "../ntt-table.ts";
-import { bindCombinations } from "./combination.ts";
+import { MAX_PRIME_BITS, type Modulus } from "../modular.ts";
 import type { WasmExports } from "./module.ts";
+import { createUploads, shoupQuotient } from "./uploads.ts";
 import { bindWeightedSums } from "./weighted-sums.ts";
 
 const WORD_BYTES = 4;
 const PAGE_BYTES = 65_536;
 const MAXIMUM_PAGES = 65_536;
-const TWO_32 = 2 ** 32;
-/** Words of a prime's constants block (`assembly/lanes.ts`). */
-const CONSTANT_WORDS = 4;
-const CONSTANTS_AT_ONCE = 256;
 /** "expand 32-byte k" (RFC 8439, section 2.3): the first words of a ChaCha20 state. */
 const CHACHA_CONSTANTS = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574];
 /** Residues that are packed at a time, and what may be read beyond their 30 bits each (`assembly/packing.ts`). */
@@ -29,14 +23,14 @@ const PACKED_AT_ONCE = 1024;
 const PACKED_WORDS = (PACKED_AT_ONCE * MAX_PRIME_BITS) / 32 + 2;
 /** A ChaCha20 state and four blocks of its stream (`assembly/uniform.ts`). */
 const CHACHA_WORDS = 16 + 64;
-/** Sources of a conversion: more primes than any digit or set of special primes has. */
-const MAX_SOURCES = 256;
+/** Digits of a lift: more primes than any chain has. */
+const MAX_DIGITS = 256;
 /** Words of a digit's entry (`assembly/mixed-radix.ts`). */
 const DIGIT_WORDS = 5;
 /** Words of memory that the arguments of one call may take. */
 export const ARGUMENT_WORDS: number = Math.max(
   2 * MAX_DOT_PRODUCT_TERMS,
-  DIGIT_WORDS * MAX_SOURCES,
+  DIGIT_WORDS * MAX_DIGITS,
   CHACHA_WORDS,
   PACKED_WORDS,
 );
@@ -63,62 +57,12 @@ export function createWasmStorage(initialBytes: number, shared: boolean): WasmSt
   };
 }
 
-/** floor(w * 2^32 / p) for w < p < 2^30, exactly: the quotient of a 62-bit number, 16 bits at a time. */
-function shoupQuotient(w: number, p: number): number {
-  const high = Math.floor((w * 65_536) / p);
-  const rest = w * 65_536 - high * p;
-  return high * 65_536 + Math.floor((rest * 65_536) / p);
-}
-
-function shoupQuotients(list: Int32Array, p: number): Int32Array {
-  const quotients = new Int32Array(list.length);
-  for (let i = 0; i < list.length; i++) quotients[i] = shoupQuotient(list[i], p);
-  return quotients;
-}
-
 /** What centres residues modulo an odd q and makes them positive modulo p (`assembly/mixed-radix.ts`). */
 function centring(q: number, p: number): { half: number; shift: number; bound: number } {
   const half = (q - 1) / 2;
   let multiple = p;
   while (multiple <= half) multiple *= 2;
   return { half, shift: multiple - q, bound: multiple === p ? 0 : multiple / 2 };
-}
-
-/** Values that an automorphism leaves together, and the most orders of them that a table holds (`assembly/permutation.ts`). */
-const GROUP = 4;
-const MAX_ORDERS = 16;
-
-/** The table by which the kernels permute: orders of four values, then for each four values where they go and in which order. */
-function placesOf(permutation: Int32Array): [orders: Int32Array, entries: Int32Array] {
-  const orders = new Int32Array(MAX_ORDERS * GROUP);
-  const entries = new Int32Array(permutation.length / GROUP);
-  const known: string[] = [];
-  for (let to = 0; to < permutation.length; to += GROUP) {
-    const order = Array.from(permutation.subarray(to, to + GROUP), (from) => from % GROUP);
-    const name = order.join();
-    if (!known.includes(name)) {
-      // A word's four bytes, least significant first.
-      orders.set(
-        order.map((lane) => 0x03020100 + 0x04040404 * lane),
-        known.length * GROUP,
-      );
-      known.push(name);
-    }
-    entries[Math.floor(permutation[to] / GROUP)] = to * WORD_BYTES + known.indexOf(name);
-  }
-  return [orders, entries];
-}
-
-/** Addresses of a table's four lists of N words. */
-interface TableAddresses {
-  readonly roots: number;
-  readonly quotients: number;
-  readonly inverseRoots: number;
-  readonly inverseQuotients: number;
-  readonly scaleQuotient: number;
-  /** The root of the last inverse layer, divided by N. */
-  readonly scaledRoot: number;
-  readonly scaledRootQuotient: number;
 }
 
 /** How kernels are called: at once, or written down for other threads. */
@@ -134,94 +78,7 @@ export interface WasmCalls {
  */
 export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: WasmCalls): Kernels {
   const { exports: wasm, takeArguments } = calls;
-  const tables = new WeakMap<NttTable, TableAddresses>();
-  const places = new WeakMap<Int32Array, number>();
-  const constants = new WeakMap<Modulus, number>();
-  let constantsOffset = 0;
-  let constantsLeft = 0;
-
-  function upload(...lists: ArrayLike<number>[]): number {
-    const offset = heap.allocatePermanent(lists.reduce((sum, list) => sum + list.length, 0));
-    let at = offset;
-    for (const list of lists) {
-      heap.words.set(list, at);
-      at += list.length;
-    }
-    return offset * WORD_BYTES;
-  }
-
-  function addressesOf(table: NttTable): TableAddresses {
-    let found = tables.get(table);
-    if (!found) {
-      const { ringDegree, roots, inverseRoots, inverseDegree, modulus } = table;
-      const start = upload(
-        roots,
-        shoupQuotients(roots, modulus.value),
-        inverseRoots,
-        shoupQuotients(inverseRoots, modulus.value),
-      );
-      const scaledRoot = multiplyMod(inverseRoots[1], inverseDegree, modulus);
-      const list = (i: number): number => start + i * ringDegree * WORD_BYTES;
-      found = {
-        roots: list(0),
-        quotients: list(1),
-        inverseRoots: list(2),
-        inverseQuotients: list(3),
-        scaleQuotient: shoupQuotient(inverseDegree, modulus.value),
-        scaledRoot,
-        scaledRootQuotient: shoupQuotient(scaledRoot, modulus.value),
-      };
-      tables.set(table, found);
-    }
-    return found;
-  }
-
-  function constantsOf(modulus: Modulus): number {
-    let found = constants.get(modulus);
-    if (found === undefined) {
-      const { value: p } = modulus;
-      if (constantsLeft === 0) {
-        constantsOffset = heap.allocatePermanent(CONSTANT_WORDS * CONSTANTS_AT_ONCE);
-        constantsLeft = CONSTANTS_AT_ONCE;
-      }
-      const offset = constantsOffset + CONSTANT_WORDS * --constantsLeft;
-      const wrap = TWO_32 % p;
-      heap.words.set([p, Math.floor(TWO_32 / p), wrap, shoupQuotient(wrap, p)], offset);
-      found = offset * WORD_BYTES;
-      constants.set(modulus, found);
-    }
-    return found;
-  }
-
-  function placesAddress(permutation: Int32Array): number {
-    let found = places.get(permutation);
-    if (found === undefined) {
-      found = upload(...placesOf(permutation));
-      places.set(permutation, found);
-    }
-    return found;
-  }
-
-  function convertBasis(out: number, sources: ArrayLike<number>, count: number, conversion: BasisConversion): void {
-    const { sourceInverses, weights, product, target } = conversion;
-    const { value: p } = target;
-    const shift = product === 0 ? 0 : p - product;
-    const address = constantsOf(target);
-    if (sources.length === 1) {
-      // One residue is its own mixed-radix digit.
-      const { half, shift: added, bound } = centring(Math.round(1 / sourceInverses[0]), p);
-      wasm.liftSingle(out * WORD_BYTES, sources[0] * WORD_BYTES, count, half, added, bound, p);
-      return;
-    }
-    const argumentsOffset = takeArguments(4 * sources.length);
-    const view = new DataView(memory.buffer, argumentsOffset * WORD_BYTES);
-    for (let j = 0; j < sources.length; j++) {
-      view.setUint32(16 * j, sources[j] * WORD_BYTES, true);
-      view.setUint32(16 * j + 4, weights[j], true);
-      view.setFloat64(16 * j + 8, sourceInverses[j], true);
-    }
-    wasm.convertBasis(out * WORD_BYTES, argumentsOffset * WORD_BYTES, sources.length, count, shift, address);
-  }
+  const { tableAddresses, constantsAddress, placesAddress } = createUploads(heap);
 
   function liftDigits(out: number, digits: ArrayLike<number>, count: number, lift: MixedRadixLift): void {
     const { radices, weights, target } = lift;
@@ -253,7 +110,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     count: number,
     modulus: Modulus,
   ): void {
-    const address = constantsOf(modulus);
+    const address = constantsAddress(modulus);
     const argumentsOffset = takeArguments(2 * lefts.length);
     const { words } = heap;
     for (let k = 0; k < lefts.length; k++) {
@@ -271,7 +128,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     modulus: Modulus,
     { initial, permutation }: DotProductOptions = {},
   ): void {
-    const address = constantsOf(modulus);
+    const address = constantsAddress(modulus);
     const places = permutation ? placesAddress(permutation) : 0;
     const argumentsOffset = takeArguments(3 * rights.length);
     const { words } = heap;
@@ -293,6 +150,39 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
       address,
       places,
     );
+  }
+
+  function combineLimbs(
+    out: number,
+    sources: ArrayLike<number>,
+    weights: Int32Array,
+    count: number,
+    modulus: Modulus,
+  ): void {
+    const address = constantsAddress(modulus);
+    const argumentsOffset = takeArguments(2 * sources.length);
+    const { words } = heap;
+    for (let j = 0; j < sources.length; j++) {
+      words[argumentsOffset + 2 * j] = sources[j] * WORD_BYTES;
+      words[argumentsOffset + 2 * j + 1] = weights[j];
+    }
+    wasm.combineLimbs(out * WORD_BYTES, argumentsOffset * WORD_BYTES, sources.length, count, address);
+  }
+
+  function roundedSum(
+    low: number,
+    high: number,
+    sources: ArrayLike<number>,
+    factors: Float64Array,
+    count: number,
+  ): void {
+    const argumentsOffset = takeArguments(4 * sources.length);
+    const view = new DataView(memory.buffer, argumentsOffset * WORD_BYTES);
+    for (let j = 0; j < sources.length; j++) {
+      view.setUint32(16 * j, sources[j] * WORD_BYTES, true);
+      view.setFloat64(16 * j + 8, factors[j], true);
+    }
+    wasm.roundedSum(low * WORD_BYTES, high * WORD_BYTES, argumentsOffset * WORD_BYTES, sources.length, count);
   }
 
   function sampleUniform(out: number, count: number, { value }: Modulus, seed: Uint8Array, nonce: Uint8Array): void {
@@ -330,11 +220,11 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
   return {
     backend: "wasm",
     forwardNtt(limb, table) {
-      const { roots, quotients } = addressesOf(table);
+      const { roots, quotients } = tableAddresses(table);
       wasm.forwardNtt(limb * WORD_BYTES, roots, quotients, table.ringDegree, table.modulus.value);
     },
     inverseNtt(limb, table) {
-      const { inverseRoots, inverseQuotients, scaleQuotient, scaledRoot, scaledRootQuotient } = addressesOf(table);
+      const { inverseRoots, inverseQuotients, scaleQuotient, scaledRoot, scaledRootQuotient } = tableAddresses(table);
       const { ringDegree, modulus, inverseDegree } = table;
       wasm.inverseNtt(
         limb * WORD_BYTES,
@@ -369,8 +259,8 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     dotProduct,
     weightedSums: bindWeightedSums(heap, memory, calls),
     dotProductPair,
-    convertBasis,
-    ...bindCombinations(heap, memory, calls, constantsOf),
+    combineLimbs,
+    roundedSum,
     liftDigits,
     permute: (out, limb, permutation) =>
       wasm.permute(out * WORD_BYTES, limb * WORD_BYTES, placesAddress(permutation), permutation.length),

@@ -57,7 +57,6 @@ export interface WasmExports {
     prime: number,
   ): void;
   liftDigits(out: number, digits: number, terms: number, count: number, bound: number, prime: number): void;
-  convertBasis(out: number, sources: number, terms: number, count: number, shift: number, constants: number): void;
   combineLimbs(out: number, sources: number, terms: number, count: number, constants: number): void;
   roundedSum(low: number, high: number, sources: number, terms: number, count: number): void;
   sampleUniform(out: number, count: number, prime: number, state: number): void;

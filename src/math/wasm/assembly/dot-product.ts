@@ -1,4 +1,4 @@
-// Sums of products in 64-bit accumulators with one reduction at the end, and base conversion built on them.
+// Sums of products in 64-bit accumulators with one reduction at the end.
 import { PRIME, reduceWide, UNIT_QUOTIENT, WRAP, WRAP_QUOTIENT } from "./lanes";
 import { place } from "./permutation";
 
@@ -173,45 +173,5 @@ export function dotProductPair(
       v128.store(out1 + i, r2);
       v128.store(out1 + i, r3, 16);
     }
-  }
-}
-
-/**
- * The centred lift of residues modulo several primes to another one.
- *
- * @param sources For each source prime 16 bytes: the address of its limb, its weight modulo p, and 1 / q as a double.
- * @param shift -Q modulo p.
- */
-export function convertBasis(out: usize, sources: usize, terms: i32, count: i32, shift: u32, constants: usize): void {
-  const p = v128.load32_splat(constants + PRIME);
-  const unitQuotient = v128.load32_splat(constants + UNIT_QUOTIENT);
-  const wrap = v128.load32_splat(constants + WRAP);
-  const wrapQuotient = v128.load32_splat(constants + WRAP_QUOTIENT);
-  const minus = i32x4.splat(shift);
-  const end = sources + ((<usize>terms) << 4);
-  for (let i: usize = 0, bytes = (<usize>count) << 2; i < bytes; i += 16) {
-    let low = i64x2.splat(0);
-    let high = i64x2.splat(0);
-    let fraction0 = f64x2.splat(0.5);
-    let fraction1 = f64x2.splat(0.5);
-    for (let source = sources; source < end; source += 16) {
-      const y = v128.load(<usize>load<u32>(source) + i);
-      const weight = v128.load32_splat(source, 4);
-      const inverse = v128.load64_splat(source, 8);
-      low = v128.add<i64>(low, v128.extmul_low<u32>(y, weight));
-      high = v128.add<i64>(high, v128.extmul_high<u32>(y, weight));
-      fraction0 = v128.add<f64>(fraction0, v128.mul<f64>(f64x2.convert_low_i32x4_u(y), inverse));
-      const upper = v128.shuffle<i64>(y, y, 1, 1);
-      fraction1 = v128.add<f64>(fraction1, v128.mul<f64>(f64x2.convert_low_i32x4_u(upper), inverse));
-    }
-    const excess = v128.shuffle<i64>(
-      i32x4.trunc_sat_f64x2_u_zero(fraction0),
-      i32x4.trunc_sat_f64x2_u_zero(fraction1),
-      0,
-      2,
-    );
-    low = v128.add<i64>(low, v128.extmul_low<u32>(excess, minus));
-    high = v128.add<i64>(high, v128.extmul_high<u32>(excess, minus));
-    v128.store(out + i, reduceWide(low, high, unitQuotient, wrap, wrapQuotient, p));
   }
 }

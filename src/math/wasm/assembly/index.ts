@@ -1,5 +1,5 @@
 export { combineLimbs, roundedSum } from "./combination";
-export { convertBasis, dotProduct, dotProductPair } from "./dot-product";
+export { dotProduct, dotProductPair } from "./dot-product";
 export { liftDigits, liftSingle } from "./mixed-radix";
 export { forwardNtt, inverseNtt } from "./ntt";
 export { packBits, unpackBits } from "./packing";
