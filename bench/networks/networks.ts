@@ -5,7 +5,7 @@ import { type CompiledNetwork, compile, loadTorch } from "crcnn/builder";
 import { readNpy } from "crcnn/data";
 import { createEngine, createThreadedEngine, type Engine } from "crcnn/math";
 import { createOwner } from "crcnn/owner";
-import { prepareProgram, runEncrypted, type Shape, type Tensor } from "crcnn/plan";
+import { prepareProgram, runEncrypted, type Tensor } from "crcnn/plan";
 import { freeCiphertext, modulusBits, serializeEvaluationKeys } from "crcnn/rlwe";
 import { type Case, requireNear } from "../measure.ts";
 import { randomReals } from "../random.ts";
@@ -21,11 +21,13 @@ export interface FixtureNetwork {
   readonly samples: string;
   /** Takes too long for `--quick`, and for the TypeScript kernels. */
   readonly large?: boolean;
+  /** Measured once more with as many ciphertexts for an image: rotated copies from the client. */
+  readonly inputCiphertexts?: number;
 }
 
 export const NETWORKS: readonly FixtureNetwork[] = [
-  { name: "lenet1-square", samples: "mnist16" },
-  { name: "tenseal-net", samples: "mnist16" },
+  { name: "lenet1-square", samples: "mnist16", inputCiphertexts: 12 },
+  { name: "tenseal-net", samples: "mnist16", inputCiphertexts: 12 },
   { name: "lenet1-one-square", samples: "mnist16" },
   { name: "cryptonets", samples: "mnist16" },
   { name: "mlp", samples: "mnist16" },
@@ -50,11 +52,13 @@ export interface NetworkBench {
   close(): Promise<void>;
 }
 
-/** The same network on one thread, on two, and, where it is not large, with the TypeScript kernels. */
+/** The same network on one thread, on two, with rotated copies from the client where a number of them is given, and, where it is not large, with the TypeScript kernels. */
 export async function networkBench(fixture: FixtureNetwork, rival: Rival): Promise<NetworkBench> {
-  const { name, large = false } = fixture;
+  const { name, large = false, inputCiphertexts } = fixture;
   const image = firstImage(fixture);
-  const network = compileFixture(name, image.input.shape);
+  const model = loadTorch(readFileSync(new URL(`models/${name}/${name}.pt`, FIXTURES)), name);
+  const inputShape = image.input.shape;
+  const network = compile(model, { inputShape });
   const turns = yardstick(rival);
   const two = await createThreadedEngine({ threads: 2 });
   const wasm = await serve(image, network, createEngine({ backend: "wasm" }));
@@ -72,6 +76,12 @@ export async function networkBench(fixture: FixtureNetwork, rival: Rival): Promi
     { ...wasm, suffix: "" },
     { ...(await serve(image, network, two)), suffix: ", 2 threads" },
   ];
+  if (inputCiphertexts) {
+    const spared = compile(model, { inputShape, inputCiphertexts });
+    const { ciphertexts } = spared.manifest.segments[0]!.input;
+    const suffix = `, ${ciphertexts} ciphertexts an image`;
+    servers.push({ ...(await serve(image, spared, createEngine({ backend: "wasm" }))), suffix });
+  }
   if (!large) {
     const slow = await serve(image, network, createEngine({ backend: "ts" }));
     servers.push({ ...slow, suffix: ", TypeScript kernels" });
@@ -86,11 +96,6 @@ export async function networkBench(fixture: FixtureNetwork, rival: Rival): Promi
     },
   }));
   return { cases, memory: wasm.memory, close: two.close };
-}
-
-function compileFixture(name: string, inputShape: Shape): CompiledNetwork {
-  const model = loadTorch(readFileSync(new URL(`models/${name}/${name}.pt`, FIXTURES)), name);
-  return compile(model, { inputShape });
 }
 
 interface Image {

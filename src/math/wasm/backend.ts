@@ -58,11 +58,11 @@ export function createWasmStorage(initialBytes: number, shared: boolean): WasmSt
 }
 
 /** What centres residues modulo an odd q and makes them positive modulo p (`assembly/mixed-radix.ts`). */
-function centring(q: number, p: number): { half: number; shift: number; bound: number } {
+function centring(q: number, p: number): { half: number; shift: number; multiple: number } {
   const half = (q - 1) / 2;
   let multiple = p;
   while (multiple <= half) multiple *= 2;
-  return { half, shift: multiple - q, bound: multiple === p ? 0 : multiple / 2 };
+  return { half, shift: multiple - q, multiple };
 }
 
 /** How kernels are called: at once, or written down for other threads. */
@@ -85,8 +85,8 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
     const { value: p } = target;
     const first = centring(radices[0], p);
     if (digits.length === 1) {
-      const { half, shift, bound } = first;
-      wasm.liftSingle(out * WORD_BYTES, digits[0] * WORD_BYTES, count, half, shift, bound, p);
+      const { half, shift, multiple } = first;
+      wasm.liftSingle(out * WORD_BYTES, digits[0] * WORD_BYTES, count, half, shift, multiple, p, shoupQuotient(1, p));
       return;
     }
     const argumentsOffset = takeArguments(DIGIT_WORDS * digits.length);
@@ -100,7 +100,7 @@ export function createWasmKernels(heap: Heap, { memory }: WasmStorage, calls: Wa
       words[at + 3] = weights[j];
       words[at + 4] = shoupQuotient(weights[j], p);
     }
-    wasm.liftDigits(out * WORD_BYTES, argumentsOffset * WORD_BYTES, digits.length, count, first.bound, p);
+    wasm.liftDigits(out * WORD_BYTES, argumentsOffset * WORD_BYTES, digits.length, count, first.multiple, p);
   }
 
   function dotProduct(

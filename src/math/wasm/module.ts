@@ -53,10 +53,11 @@ export interface WasmExports {
     count: number,
     half: number,
     shift: number,
-    bound: number,
+    multiple: number,
     prime: number,
+    unitQuotient: number,
   ): void;
-  liftDigits(out: number, digits: number, terms: number, count: number, bound: number, prime: number): void;
+  liftDigits(out: number, digits: number, terms: number, count: number, multiple: number, prime: number): void;
   combineLimbs(out: number, sources: number, terms: number, count: number, constants: number): void;
   roundedSum(low: number, high: number, sources: number, terms: number, count: number): void;
   sampleUniform(out: number, count: number, prime: number, state: number): void;
