@@ -47,7 +47,7 @@ function requireTransform({ ring }: Stage, coefficients: bigint[], values: bigin
 /** The integer with these mixed-radix digits modulo the primes 1 … count, centred. */
 function centred({ ring }: Stage, inputs: (index: number) => bigint[], count: number, i: number): bigint {
   const primes = ring.moduli.slice(1, count + 1).map(({ value }) => BigInt(value));
-  return primes.reduceRight((rest, prime, j) => rest * prime + modCentred(inputs(j)[i]!, prime), 0n);
+  return primes.reduceRight((rest, prime, j) => rest * prime + modCentred(inputs(j + 1)[i]!, prime), 0n);
 }
 
 const list = (length: number, at: (index: number) => number): number[] => Array.from({ length }, (_, i) => at(i));
@@ -146,7 +146,8 @@ export const KERNEL_CASES: readonly KernelCase[] = [
     run: ({ kernels, input, output, ring }: Stage) =>
       kernels.liftDigits(
         output,
-        list(count, (j) => input(j)),
+        // Not input 0, where transforms leave residues of a larger prime.
+        list(count, (j) => input(j + 1)),
         RING_DEGREE,
         ring.lift(
           list(count, (j) => j + 1),
