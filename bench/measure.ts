@@ -40,7 +40,7 @@ export interface Effort {
 }
 
 export const FULL: Effort = { time: 1500, rounds: 6 };
-export const QUICK: Effort = { time: 240, rounds: 3 };
+export const QUICK: Effort = { time: 120, rounds: 2 };
 
 /** Calls of each function in each round, at least. */
 const MINIMUM_CALLS = 2;
