@@ -14,6 +14,7 @@ const TIERS = [
   "layers",
   "data",
   "builder",
+  "tester",
   "protocol",
   "client",
   "server",
@@ -26,7 +27,9 @@ const FORBIDDEN: Record<string, string[]> = {
   layers: ["owner"],
   data: TIERS.filter((tier) => tier !== "errors"),
   builder: ["owner"],
-  server: ["owner", "client"],
+  protocol: ["tester"],
+  client: ["tester"],
+  server: ["owner", "client", "tester"],
   api: ["server", "cli"],
 };
 const source = join(import.meta.dirname, "..", "src");

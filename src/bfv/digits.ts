@@ -5,6 +5,11 @@ import type { BfvContext } from "./parameters.ts";
 /** Digits that PyCrCNN and Pyfhel have by default: 64 before the point, 32 behind. */
 export const DEFAULT_INTEGER_DIGITS = 64;
 export const DEFAULT_FRACTION_DIGITS = 32;
+/** What the fractional encoder has by default. */
+export const FRACTIONAL_DIGITS: { readonly integerDigits: number; readonly fractionDigits: number } = {
+  integerDigits: DEFAULT_INTEGER_DIGITS,
+  fractionDigits: DEFAULT_FRACTION_DIGITS,
+};
 
 /** A way to write integers: binary with the sign on every digit for base 2, balanced otherwise, as in SEAL 2. */
 export interface DigitSystem {
@@ -22,8 +27,11 @@ export interface DigitSystem {
  * @param base 2 or more.
  * @throws RangeError for a base whose digits do not fit the plain modulus.
  */
-export function createDigitSystem(context: BfvContext, base: number, count: number): DigitSystem {
-  const { plainModulus: t } = context;
+export function createDigitSystem(
+  { plainModulus: t }: Pick<BfvContext, "plainModulus">,
+  base: number,
+  count: number,
+): DigitSystem {
   if (!Number.isInteger(base) || base < 2) throw new RangeError(`base must be an integer of 2 or more, got ${base}`);
   // Balanced digits go from -floor((b - 1) / 2) to floor(b / 2).
   const lowest = base === 2 ? -1 : -Math.floor((base - 1) / 2);

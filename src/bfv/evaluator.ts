@@ -36,6 +36,8 @@ import { sumOfMultiples, sumOfProducts } from "./sums.ts";
 
 export interface BfvEvaluator {
   readonly context: BfvContext;
+  /** Those made so far. */
+  readonly keys: EvaluationKeys;
   /** Sum; the operands may have different numbers of components, but one domain. */
   add<D extends Domain>(left: BfvCiphertext<D>, right: BfvCiphertext<D>): BfvCiphertext<D>;
   /** Difference; as {@link add}. */
@@ -138,6 +140,7 @@ export function createBfvEvaluator(context: BfvContext, keys: EvaluationKeys): B
 
   const evaluator: BfvEvaluator = {
     context,
+    keys,
     add(left, right) {
       checks.requireAligned("add", left, right);
       checks.requireOneDomain("add", left, right);

@@ -1,6 +1,7 @@
 /** The BFV scheme on public material: encoders, public-key encryption, evaluation, noise estimate. Decryption is in `crcnn/owner`. */
 export * from "./batch-encoder.ts";
 export type { BfvCiphertext, BfvPlaintext } from "./ciphertext.ts";
+export { createDigitSystem, type DigitSystem, FRACTIONAL_DIGITS } from "./digits.ts";
 export * from "./encrypt.ts";
 export * from "./evaluator.ts";
 export * from "./fractional-encoder.ts";

@@ -46,6 +46,8 @@ export interface NoiseEstimator {
   switchModulus(noise: NoiseEstimate): NoiseEstimate;
   /** Bits of noise budget that are left at least; 0 where decryption may be wrong. */
   budget(noise: NoiseEstimate): number;
+  /** The same without its floor: negative by as many bits as are missing. */
+  margin(noise: NoiseEstimate): number;
 }
 
 /**
@@ -158,7 +160,8 @@ export function createNoiseEstimator(parameters: Omit<BfvParameters, "security">
       components,
       spectrum: plus(scaled(spectrum, -2 * Math.log2(dataPrimes[level]!)), roundings(components)),
     }),
-    budget({ level, spectrum }) {
+    budget: (noise) => Math.max(0, estimator.margin(noise)),
+    margin({ level, spectrum }) {
       let factorial = 0;
       const variance = sumLog(
         spectrum.map((each, j) => {
@@ -169,7 +172,7 @@ export function createNoiseEstimator(parameters: Omit<BfvParameters, "security">
       const tail = TAIL_BITS + TAIL_BITS_OF_POWER * (spectrum.length - 1);
       const whole = modulusBits(dataPrimes.slice(0, level + 1)) - 1;
       // A noise of 0 leaves the whole modulus, and not more.
-      return Math.min(whole, Math.max(0, whole - plainBits - variance / 2 - tail));
+      return Math.min(whole, whole - plainBits - variance / 2 - tail);
     },
   };
   return estimator;

@@ -4,6 +4,7 @@ export * from "./build-from-pytorch.ts";
 export { type InputRange, syntheticInputs } from "./calibration.ts";
 export * from "./compile.ts";
 export type { CompileOptions, Objective } from "./compile-options.ts";
+export * from "./elementwise.ts";
 export {
   describeLayer,
   type NetworkStep,

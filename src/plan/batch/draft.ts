@@ -60,7 +60,10 @@ export function draftBatch(steps: readonly BatchStep[], inputShape: Shape): Batc
     outputShape = algebra.map.outputShape;
     if (!isReshape(algebra.map)) push(stages, draftMap(layers, algebra.map));
   }
-  if (stages.length === 0) stages.push(draftMap([0, Math.max(steps.length - 1, 0)], identityAffine(inputShape)));
+  if (stages.length === 0) {
+    const layers: LayerRange = [steps[0]?.index ?? 0, steps.at(-1)?.index ?? 0];
+    stages.push(draftMap(layers, identityAffine(inputShape)));
+  }
   return { inputShape, spans: spansOf(stages), outputShape };
 }
 

@@ -1,0 +1,116 @@
+/** A network in PyCrCNN's representation with its key's owner beside the evaluator, which never decrypts: as over HTTP, without the wire. */
+
+import { createFractionalEncoder } from "../bfv/index.ts";
+import type { CompiledElementwise, ElementwiseSegment } from "../builder/index.ts";
+import type { BfvOwner, EncryptedBfvTensor } from "../owner/index.ts";
+import {
+  type BatchProgram,
+  checkInput,
+  createFractionalBatchOperations,
+  freeBatchProgram,
+  prepareBatchProgram,
+  runBatch,
+  type Tensor,
+} from "../plan/index.ts";
+import { freeCiphertext } from "../rlwe/index.ts";
+
+/** What the key's owner sees at one place of the network. */
+export interface Observation {
+  /** Number of the layer behind which it is, or undefined for the encrypted input. */
+  readonly layer: number | undefined;
+  /** Least noise budget of the ciphertexts, in bits; 0 where the values are lost. */
+  readonly minNoise: number;
+  /** The decrypted values, or undefined where they are lost. */
+  readonly values: Tensor | undefined;
+  /** What the layer took; of the input, its encryption. */
+  readonly milliseconds: number;
+}
+
+export interface RunnerOptions {
+  /** Called at the start and behind each plan: behind each layer where they were compiled separately. Decrypting there takes time of its own. */
+  readonly onObservation?: ((observation: Observation) => void) | undefined;
+}
+
+export interface ElementwiseRunner {
+  /**
+   * Encrypts, evaluates, and decrypts; between segments the owner does what stands there and encrypts afresh.
+   *
+   * @throws CrcnnError SHAPE_MISMATCH for an input that the network was not compiled for; PRECISION_LOST for one outside of its range, and when
+   * a budget is used up.
+   */
+  run(input: Tensor): Tensor;
+  /** Gives the memory of encoded weights back. */
+  free(): void;
+}
+
+/** @param owner Made for the network's parameters. Keys that it lacks are made. */
+export function createElementwiseRunner(
+  { chosen, keys, inputRange, segments }: CompiledElementwise,
+  owner: BfvOwner,
+  { onObservation }: RunnerOptions = {},
+): ElementwiseRunner {
+  const { base } = chosen;
+  owner.addKeys(keys);
+  const encoder = createFractionalEncoder(owner.context, { base });
+  const programs = segments.map(({ parts }) =>
+    parts.map(({ plan }) =>
+      prepareBatchProgram(plan, createFractionalBatchOperations(plan, owner.evaluator, { base })),
+    ),
+  );
+
+  function observe(layer: number | undefined, tensor: EncryptedBfvTensor, milliseconds: number): void {
+    if (!onObservation) return;
+    const minNoise = Math.min(...tensor.ciphertexts.map(owner.noiseBudget));
+    const values = minNoise > 0 ? owner.decryptTensor(encoder, tensor) : undefined;
+    onObservation({ layer, minNoise, values, milliseconds });
+  }
+
+  function runSegment(
+    { inputShape, outputShape, ownerSquares, parts }: ElementwiseSegment,
+    own: readonly BatchProgram<EncryptedBfvTensor["ciphertexts"][number]>[],
+    input: Tensor,
+    first: boolean,
+  ): Tensor {
+    let start = performance.now();
+    const encrypt = (data: Float64Array): EncryptedBfvTensor =>
+      owner.encryptTensor(encoder, { shape: inputShape, data });
+    let { data } = input;
+    // At a square's position the values before it are not wanted encrypted, except for the start of the network.
+    let tensor = first || ownerSquares.length === 0 ? encrypt(data) : { shape: inputShape, ciphertexts: [] };
+    try {
+      if (first) observe(undefined, tensor, performance.now() - start);
+      for (const layer of ownerSquares) {
+        start = performance.now();
+        freeTensor(tensor);
+        data = data.map((value) => value * value);
+        tensor = encrypt(data);
+        observe(layer, tensor, performance.now() - start);
+      }
+      for (const [i, program] of own.entries()) {
+        start = performance.now();
+        const { ciphertexts } = tensor;
+        const results = runBatch(program, ciphertexts, { onInputDone: freeCiphertext });
+        tensor = { shape: program.plan.outputShape, ciphertexts: results };
+        observe(parts[i].layers[1], tensor, performance.now() - start);
+      }
+      return { ...owner.decryptTensor(encoder, tensor), shape: outputShape };
+    } finally {
+      freeTensor(tensor);
+    }
+  }
+
+  return {
+    run(input) {
+      checkInput({ shape: segments[0].inputShape, ...(inputRange ? { range: inputRange } : {}) }, input);
+      return segments.reduce((values, segment, i) => runSegment(segment, programs[i], values, i === 0), input);
+    },
+    free() {
+      for (const own of programs) own.forEach(freeBatchProgram);
+    },
+  };
+}
+
+/** Ciphertexts that are freed already stay so. */
+function freeTensor({ ciphertexts }: EncryptedBfvTensor): void {
+  for (const ciphertext of ciphertexts) freeCiphertext(ciphertext);
+}
