@@ -56,7 +56,7 @@ export interface ElementwiseSegment {
   readonly outputShape: Shape;
   /** Square layers that the owner applies before it encrypts, one after the other. */
   readonly ownerSquares: readonly number[];
-  /** At least one. */
+  /** In order; none where a square of the owner is the last layer. */
   readonly parts: readonly ElementwisePart[];
 }
 
@@ -129,7 +129,7 @@ function compileStretch(
 ): { readonly segment: ElementwiseSegment; readonly magnitude: number } {
   const { parameters, base, relinearization } = chosen;
   const forecast = createFractionalForecast(parameters, base, encryption);
-  const groups = separateLayers && steps.length > 0 ? steps.map((step) => [step]) : [steps];
+  const groups = separateLayers ? steps.map((step) => [step]) : [steps].filter(({ length }) => length > 0);
   let state = forecast.fresh(sizeOf(inputShape), inputMagnitude ** (2 ** ownerSquares.length));
   let shape = inputShape;
   const parts = groups.map((own, i): ElementwisePart => {
@@ -143,8 +143,7 @@ function compileStretch(
       state = next;
     }
     shape = plan.outputShape;
-    const [only] = ownerSquares;
-    const layers: LayerRange = [own[0]?.index ?? only, own[own.length - 1]?.index ?? only];
+    const layers: LayerRange = [own[0].index, own[own.length - 1].index];
     return { plan, layers, budget: Math.max(0, forecast.margin(state)) };
   });
   return { segment: { inputShape, outputShape: shape, ownerSquares, parts }, magnitude: state.magnitude };
