@@ -8,6 +8,13 @@ import { type Shape, sizeOf, type Tensor } from "../plan/index.ts";
 /** Smallest and largest value that an input element takes. */
 export type InputRange = readonly [low: number, high: number];
 
+/** The range of images with such values: [0, 1], or the values rounded outwards to powers of two, which say of what kind they are and not more. */
+export function coveringRange([least, greatest]: InputRange): InputRange {
+  if (least >= 0 && greatest <= 1) return [0, 1];
+  const outwards = (value: number): number => 2 ** Math.ceil(Math.log2(value));
+  return [least < 0 ? -outwards(-least) : 0, greatest > 0 ? outwards(greatest) : 0];
+}
+
 /** Numbers in [0, 1) from a fixed sequence (mulberry32). No secret depends on them. */
 function sequence(seed: number): () => number {
   let state = seed;

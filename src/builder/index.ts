@@ -1,7 +1,7 @@
 /** Models in, plans out. */
 export type { CompiledBatch } from "./batch/compile-batch.ts";
 export * from "./build-from-pytorch.ts";
-export { type InputRange, syntheticInputs } from "./calibration.ts";
+export { coveringRange, type InputRange, syntheticInputs } from "./calibration.ts";
 export * from "./compile.ts";
 export type { CompileOptions, Objective } from "./compile-options.ts";
 export * from "./elementwise.ts";

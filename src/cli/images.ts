@@ -1,6 +1,6 @@
 /** Image files into tensors for a network. */
 
-import { type SourceModel, traceShapes } from "../builder/index.ts";
+import { coveringRange, type SourceModel, traceShapes } from "../builder/index.ts";
 import { type Images, type ImageTensor, normalize, readImages } from "../data/index.ts";
 import { CrcnnError } from "../errors/index.ts";
 import { formatShape, type Shape, sameShape, type Tensor } from "../plan/index.ts";
@@ -133,10 +133,7 @@ function rangeOf(
     );
     return [Math.min(...ends), Math.max(...ends)];
   }
-  const [least, greatest] = extremes(images);
-  if (least === 0 && greatest === 0) return [0, 1];
-  const outwards = (value: number): number => 2 ** Math.ceil(Math.log2(value));
-  return [least < 0 ? -outwards(-least) : 0, greatest > 0 ? outwards(greatest) : 0];
+  return coveringRange(extremes(images));
 }
 
 function extremes(images: readonly NamedImage[]): [low: number, high: number] {

@@ -8,10 +8,11 @@ import { classify } from "./commands/classify.ts";
 import { demo } from "./commands/demo.ts";
 import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
+import { testParameters } from "./commands/test-parameters.ts";
 import { describeFailure, UsageError } from "./failure.ts";
 import { packageVersion } from "./files.ts";
 
-const COMMANDS: readonly Command[] = [demo, run, serve, classify];
+const COMMANDS: readonly Command[] = [demo, run, serve, classify, testParameters];
 
 function print(usage: string): void {
   const coloured = process.stdout.isTTY && !process.env.NO_COLOR;

@@ -1,3 +1,4 @@
+export { readCifar10 } from "./cifar10.ts";
 export { type IdxArray, readIdx } from "./idx.ts";
 export { type ImageTensor, MAX_AXES, MAX_VALUES } from "./image-tensor.ts";
 export * from "./normalize.ts";

@@ -29,6 +29,8 @@ export interface Observation {
 export interface RunnerOptions {
   /** Called at the start and behind each plan: behind each layer where they were compiled separately. Decrypting there takes time of its own. */
   readonly onObservation?: ((observation: Observation) => void) | undefined;
+  /** Called with the milliseconds that each such look took. */
+  readonly onLooked?: ((milliseconds: number) => void) | undefined;
 }
 
 export interface ElementwiseRunner {
@@ -47,7 +49,7 @@ export interface ElementwiseRunner {
 export function createElementwiseRunner(
   { chosen, keys, inputRange, segments }: CompiledElementwise,
   owner: BfvOwner,
-  { onObservation }: RunnerOptions = {},
+  { onObservation, onLooked }: RunnerOptions = {},
 ): ElementwiseRunner {
   const { base } = chosen;
   owner.addKeys(keys);
@@ -60,9 +62,11 @@ export function createElementwiseRunner(
 
   function observe(layer: number | undefined, tensor: EncryptedBfvTensor, milliseconds: number): void {
     if (!onObservation) return;
+    const start = performance.now();
     const minNoise = Math.min(...tensor.ciphertexts.map(owner.noiseBudget));
     const values = minNoise > 0 ? owner.decryptTensor(encoder, tensor) : undefined;
     onObservation({ layer, minNoise, values, milliseconds });
+    onLooked?.(performance.now() - start);
   }
 
   function runSegment(
