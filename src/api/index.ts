@@ -37,6 +37,7 @@ export {
   type BatchPlan,
   createCkksBatchOperations,
   createEvaluator,
+  createFractionalBatchOperations,
   deserializeManifest,
   type EncryptedTensor,
   type Evaluator,

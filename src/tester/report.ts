@@ -4,7 +4,7 @@ import type { Tensor } from "../plan/index.ts";
 
 /** One row for the encrypted input, and one for each layer. */
 export interface LayerRow {
-  /** `input`, or number and kind as `0 Conv2d`. */
+  /** `start`, or number and kind as `0 Conv2d`. */
   readonly layer_name: string;
   /** Least noise budget in bits; under CKKS bits of precision, -log2 of the largest error. 0 where the values are lost. */
   readonly min_noise: number;

@@ -198,7 +198,7 @@ function precisionRow(trial: Trial, layer: number | undefined, values: Tensor, m
 
 function rowOf(trial: Trial, { layer, minNoise, values, milliseconds }: Observation): LayerRow {
   const source = trial.range.layers.find(({ index }) => index === layer);
-  const head = { layer_name: source ? `${source.index} ${source.layer.kind}` : "input", min_noise: minNoise };
+  const head = { layer_name: source ? `${source.index} ${source.layer.kind}` : "start", min_noise: minNoise };
   if (!values) return { ...head, milliseconds };
   const { average_error: _, ...errors } = compareTensors(values, plainBehind(trial, layer));
   return { ...head, ...errors, milliseconds };

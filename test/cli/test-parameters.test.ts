@@ -38,7 +38,7 @@ describe("crcnn test-parameters", () => {
     expect(report!.set).toEqual({ ...SEED, rencrypt_positions: [] });
     expect(report!.final_max_error).toBeLessThan(1e-7);
     expect(report!.argmax_agrees).toBe(true);
-    expect(report!.layers!.map(({ layer_name }) => layer_name)).toEqual(["input", "0 Flatten", "1 Linear"]);
+    expect(report!.layers!.map(({ layer_name }) => layer_name)).toEqual(["start", "0 Flatten", "1 Linear"]);
     for (const { min_noise } of report!.layers!) expect(min_noise).toBeGreaterThan(10);
     expect(outcome.stderr).toMatch(/Trying 1 set: largest error/);
   });

@@ -45,7 +45,7 @@ function expectAnswer(report: SetReport, largest: number): void {
 
 function expectRows({ layers }: SetReport, largest: number): void {
   expect(layers!.map(({ layer_name }) => layer_name)).toEqual([
-    "input",
+    "start",
     "0 Conv2d",
     "1 Square",
     "2 Flatten",
@@ -95,7 +95,7 @@ test("layers before the range run in the clear, those behind it not at all", asy
   expectAnswer(await tryParameterSet(relu, vector, setOf(SEED), { layers: [0] }), 1e-7);
   const rows = await tryParameterSet(model, image, setOf(SEED), { layers: [3], debug: true });
   expectAnswer(rows, 1e-7);
-  expect(rows.layers!.map(({ layer_name }) => layer_name)).toEqual(["input", "3 Linear"]);
+  expect(rows.layers!.map(({ layer_name }) => layer_name)).toEqual(["start", "3 Linear"]);
   const wanted = runModel(model, image).data;
   expect(rows.layers![1]!.plain_value).toBe(wanted[rows.final_max_error_position![0]!]);
   await expect(tryParameterSet(model, image, setOf(SEED), { layers: [0, 2] })).rejects.toThrow(/without a gap/);
