@@ -2,4 +2,5 @@
 
 export { type ModelSummary, type PlanRequest, ServerRefusedError } from "../protocol/index.ts";
 export { type Client, type ClientOptions, createClient } from "./client.ts";
+export * from "./config.ts";
 export type { Classification, ClientProgress, ClientSession, ClientStep, SessionSetup, Traffic } from "./session.ts";

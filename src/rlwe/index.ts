@@ -11,3 +11,4 @@ export * from "./wire/bytes.ts";
 export * from "./wire/header.ts";
 export * from "./wire/keys.ts";
 export * from "./wire/polynomial.ts";
+export * from "./wire/public-key.ts";
