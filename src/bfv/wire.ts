@@ -8,6 +8,8 @@ import {
   createByteReader,
   createByteWriter,
   freeCiphertext,
+  HEADER_BYTES,
+  polynomialBytes,
   readHeader,
   readPolynomial,
   writeHeader,
@@ -36,7 +38,7 @@ export function serializeBfvCiphertexts(
 ): Uint8Array<ArrayBuffer> {
   const { requireNtt } = createOperandChecks(context);
   for (const ciphertext of ciphertexts) requireNtt("serializeBfvCiphertexts", ciphertext);
-  const writer = createByteWriter(2 ** 18);
+  const writer = createByteWriter(messageBytes(context, ciphertexts));
   writeHeader(writer, "ciphertexts", context);
   writer.uint16(ciphertexts.length);
   for (const { components, level, seed } of ciphertexts) {
@@ -47,6 +49,14 @@ export function serializeBfvCiphertexts(
     for (const component of seed ? components.slice(0, 1) : components) writePolynomial(writer, component);
   }
   return writer.finish();
+}
+
+/** Exactly what is written: in PyCrCNN's representation there are thousands of messages, each too short for a guess. */
+function messageBytes(context: BfvContext, ciphertexts: readonly BfvCiphertext<"ntt">[]): number {
+  return ciphertexts.reduce((sum, { components, level, seed }) => {
+    const polynomial = polynomialBytes(context.ring, context.dataBasis(level));
+    return sum + 3 + (seed ? SEED_BYTES + polynomial : components.length * polynomial);
+  }, HEADER_BYTES + 2);
 }
 
 /** @throws CrcnnError INVALID_MESSAGE or FOREIGN_OBJECT; no memory stays reserved then. */

@@ -7,18 +7,23 @@
 import type { PlaintextEncoder } from "../bfv/index.ts";
 import { CrcnnError } from "../errors/index.ts";
 import { sizeOf, type Tensor } from "../plan/index.ts";
+import { freeCiphertext } from "../rlwe/index.ts";
 import type { BfvOwner, EncryptedBfvTensor } from "./bfv-owner.ts";
 
 /** What happens between two refreshes. */
 export interface RefreshRound {
-  /** Whether the owner squares the values before it encrypts them: there was a Square where the refresh is. */
-  readonly square: boolean;
-  /** The layers to evaluate then; none where the network ends with that square, or another refresh follows. */
+  /** Square layers that the owner applies before it encrypts, one after the other: they stand where a refresh is. */
+  readonly squares: readonly number[];
+  /** The layers to evaluate then; none where the network ends with those squares. */
   readonly layers: readonly number[];
 }
 
-/** Evaluates layers on ciphertexts, which stay the caller's. */
-export type EvaluateLayers = (layers: readonly number[], input: EncryptedBfvTensor) => Promise<EncryptedBfvTensor>;
+/** Evaluates a round's layers on ciphertexts, which stay the caller's, though they may be freed early. */
+export type EvaluateLayers = (
+  layers: readonly number[],
+  input: EncryptedBfvTensor,
+  round: number,
+) => EncryptedBfvTensor | Promise<EncryptedBfvTensor>;
 
 /** In the order in which they happen, in each round. */
 export type RoundStep = "encrypt" | "evaluate" | "decrypt";
@@ -27,8 +32,15 @@ export interface RoundsOptions {
   readonly rounds: readonly RefreshRound[];
   readonly encoder: PlaintextEncoder;
   readonly evaluate: EvaluateLayers;
+  /**
+   * What happens when the values of a round before the last are lost: "hide" goes on with zeros and throws at the end, since what is sent to
+   * others must not depend on what was decrypted; "throw" throws at once, where nobody else looks on.
+   */
+  readonly lost: "hide" | "throw";
   /** Called before each step with the number of the round. */
   readonly onStep?: ((step: RoundStep, round: number) => void) | undefined;
+  /** Called with what a square of the owner comes to. */
+  readonly onSquare?: ((layer: number, values: Tensor) => void) | undefined;
 }
 
 /**
@@ -49,57 +61,59 @@ export function refreshRounds(
       `rencrypt_positions must be numbers of the layers that run, ${layers[0]} to ${layers.at(-1)}, got ${foreign}`,
     );
   }
-  const rounds: { square: boolean; layers: number[] }[] = [{ square: false, layers: [] }];
+  const rounds: { squares: number[]; layers: number[] }[] = [{ squares: [], layers: [] }];
   for (const layer of layers) {
     const refreshed = positions.includes(layer);
-    const square = refreshed && kindOf(layer) === "Square";
-    // A refresh before the first layer would repeat the encryption that has just been made.
-    if (refreshed && (square || layer !== layers[0])) rounds.push({ square, layers: [] });
-    if (!square) rounds.at(-1)!.layers.push(layer);
+    // Where nothing was evaluated since the last one, a refresh would repeat the encryption that has just been made.
+    if (refreshed && rounds.at(-1)!.layers.length > 0) rounds.push({ squares: [], layers: [] });
+    const { squares, layers: evaluated } = rounds.at(-1)!;
+    (refreshed && kindOf(layer) === "Square" ? squares : evaluated).push(layer);
   }
-  return rounds.filter((round) => round.square || round.layers.length > 0);
+  return rounds;
 }
 
 /** Errors that tell something of the values which are encrypted or decrypted. */
 const DEPEND_ON_VALUES: readonly string[] = ["PRECISION_LOST", "VALUE_RANGE"];
 
 /**
- * Runs the rounds on a tensor. Where the values of a round in the middle are lost, the rounds go on with zeros and the error is thrown at
- * the end: what is sent must not depend on what was decrypted.
+ * Runs the rounds on a tensor.
  *
- * @throws CrcnnError VALUE_RANGE for an input that the encoder does not hold, PRECISION_LOST when a result has no noise budget left,
+ * @throws CrcnnError VALUE_RANGE for values that the encoder does not hold, PRECISION_LOST when a result has no noise budget left,
  * and what `evaluate` throws.
  */
 export async function runRefreshRounds(
   owner: BfvOwner,
-  { rounds, encoder, evaluate, onStep = () => {} }: RoundsOptions,
+  { rounds, encoder, evaluate, lost, onStep = () => {}, onSquare = () => {} }: RoundsOptions,
   input: Tensor,
 ): Promise<Tensor> {
-  let lost: CrcnnError | undefined;
+  let hidden: CrcnnError | undefined;
   const orZeros = <T>(attempt: () => T, withZeros: () => T): T => {
     try {
       return attempt();
     } catch (error) {
-      if (!(error instanceof CrcnnError) || !DEPEND_ON_VALUES.includes(error.code)) throw error;
-      lost ??= error;
+      if (lost === "throw" || !(error instanceof CrcnnError) || !DEPEND_ON_VALUES.includes(error.code)) throw error;
+      hidden ??= error;
       return withZeros();
     }
   };
   const encrypt = (tensor: Tensor): EncryptedBfvTensor => owner.encryptTensor(encoder, tensor);
-  const first = rounds.findIndex(({ layers }) => layers.length > 0);
   const last = rounds.findLastIndex(({ layers }) => layers.length > 0);
   let values = input;
-  for (const [n, { square, layers }] of rounds.entries()) {
-    if (square) values = { shape: values.shape, data: values.data.map((value) => value * value) };
+  for (const [n, { squares, layers }] of rounds.entries()) {
+    for (const layer of squares) {
+      values = { shape: values.shape, data: values.data.map((value) => value * value) };
+      onSquare(layer, values);
+    }
     if (layers.length === 0) continue;
     onStep("encrypt", n);
     const current = values;
     const attempt = (): EncryptedBfvTensor => encrypt(current);
-    const sent = n === first ? attempt() : orZeros(attempt, () => encrypt(zeros(current)));
+    // What the first round sends depends on the input alone.
+    const sent = n === 0 ? attempt() : orZeros(attempt, () => encrypt(zeros(current)));
     let result: EncryptedBfvTensor;
     try {
       onStep("evaluate", n);
-      result = await evaluate(layers, sent);
+      result = await evaluate(layers, sent, n);
     } finally {
       freeTensor(sent);
     }
@@ -111,7 +125,7 @@ export async function runRefreshRounds(
       freeTensor(result);
     }
   }
-  if (lost) throw lost;
+  if (hidden) throw hidden;
   return values;
 }
 
@@ -119,6 +133,7 @@ function zeros({ shape }: { readonly shape: readonly number[] }): Tensor {
   return { shape, data: new Float64Array(sizeOf(shape)) };
 }
 
+/** Ciphertexts that are freed already stay so. */
 function freeTensor({ ciphertexts }: EncryptedBfvTensor): void {
-  for (const { components } of ciphertexts) for (const { block } of components) block.free();
+  ciphertexts.forEach(freeCiphertext);
 }

@@ -37,6 +37,14 @@ export interface ComputeAnswer {
 export const MAX_COMPUTE_AXES = 4;
 /** Most layers in one request. */
 export const MAX_COMPUTE_LAYERS = 1024;
+/** Most ciphertexts in a tensor. */
+export const MAX_COMPUTE_ELEMENTS: number = 2 ** 14;
+/** Most components of a ciphertext in an answer: products that are not relinearized have more than two. */
+export const MAX_COMPUTE_COMPONENTS = 9;
+/** Most bytes of a request's body and of an answer's, unless the server has other limits. */
+export const MAX_COMPUTE_BYTES: number = 2 ** 27;
+/** Most values in their JSON: an element comes with three arrays of its own where all axes but the first have the length 1. */
+export const MAX_COMPUTE_VALUES: number = 8 * MAX_COMPUTE_ELEMENTS;
 
 /**
  * Which model a client means: one with this name or alias, else the only one whose name or alias differs by nothing but capital letters.

@@ -11,6 +11,7 @@ import {
   refreshRounds,
   runRefreshRounds,
 } from "../../src/owner/index.ts";
+import type { Tensor } from "../../src/plan/index.ts";
 import { seededRandom } from "../helpers/random.ts";
 
 const KINDS = ["Conv2d", "Square", "AvgPool2d", "Square", "Flatten", "Linear", "Square"];
@@ -19,32 +20,32 @@ const roundsOf = (layers: number[], positions: number[]): RefreshRound[] =>
 
 describe("rounds", () => {
   test("without a position there is one round", () => {
-    expect(roundsOf([0, 1, 2], [])).toEqual([{ square: false, layers: [0, 1, 2] }]);
+    expect(roundsOf([0, 1, 2], [])).toEqual([{ squares: [], layers: [0, 1, 2] }]);
   });
 
   test("a position starts another, and takes a square out", () => {
     expect(roundsOf([0, 1, 2, 3, 4, 5], [1, 4])).toEqual([
-      { square: false, layers: [0] },
-      { square: true, layers: [2, 3] },
-      { square: false, layers: [4, 5] },
+      { squares: [], layers: [0] },
+      { squares: [1], layers: [2, 3] },
+      { squares: [], layers: [4, 5] },
     ]);
   });
 
   test("before the first layer there is nothing to refresh, but a square to apply", () => {
-    expect(roundsOf([2, 3], [2])).toEqual([{ square: false, layers: [2, 3] }]);
-    expect(roundsOf([1, 2], [1])).toEqual([{ square: true, layers: [2] }]);
+    expect(roundsOf([2, 3], [2])).toEqual([{ squares: [], layers: [2, 3] }]);
+    expect(roundsOf([1, 2], [1])).toEqual([{ squares: [1], layers: [2] }]);
   });
 
-  test("a square at the end, and two in a row, leave nothing to evaluate", () => {
+  test("a square at the end leaves nothing to evaluate, two in a row stand in one round", () => {
     expect(roundsOf([5, 6], [6, 6])).toEqual([
-      { square: false, layers: [5] },
-      { square: true, layers: [] },
+      { squares: [], layers: [5] },
+      { squares: [6], layers: [] },
     ]);
     expect(refreshRounds([0, 1, 2], () => "Square", [1, 2])).toEqual([
-      { square: false, layers: [0] },
-      { square: true, layers: [] },
-      { square: true, layers: [] },
+      { squares: [], layers: [0] },
+      { squares: [1, 2], layers: [] },
     ]);
+    expect(refreshRounds([0, 1, 2], () => "Square", [0])).toEqual([{ squares: [0], layers: [1, 2] }]);
   });
 
   test.each([-1, 1, 4, 1.5])("a position outside the layers is refused: %d", (position) => {
@@ -56,6 +57,7 @@ describe("running them", () => {
   let owner: BfvOwner;
   let encoder: FractionalEncoder;
   const input = { shape: [2, 2], data: Float64Array.of(0.5, -1.25, 3, 0) };
+  const lost = "hide";
   const used = (): number => owner.context.ring.heap.usage().used;
 
   beforeAll(async () => {
@@ -79,7 +81,7 @@ describe("running them", () => {
 
   test("values are squared exactly, encrypted afresh, and all memory is given back", async () => {
     // The powers of the secret and the encoder's tables are made once.
-    await runRefreshRounds(owner, { rounds: roundsOf([0], []), encoder, evaluate: double }, input);
+    await runRefreshRounds(owner, { rounds: roundsOf([0], []), encoder, evaluate: double, lost }, input);
     const before = used();
     const steps: string[] = [];
     const budgets: number[] = [];
@@ -88,13 +90,19 @@ describe("running them", () => {
       return double(layers, tensor);
     };
     const rounds = [
-      { square: false, layers: [0] },
-      { square: true, layers: [2] },
-      { square: true, layers: [] },
+      { squares: [], layers: [0] },
+      { squares: [1], layers: [2] },
+      { squares: [3], layers: [] },
     ];
+    const squared: unknown[] = [];
+    const onSquare = (layer: number, { data }: Tensor): void => void squared.push([layer, data[2]]);
     const onStep = (step: string, round: number): void => void steps.push(`${step} ${round}`);
-    const result = await runRefreshRounds(owner, { rounds, encoder, evaluate, onStep }, input);
+    const result = await runRefreshRounds(owner, { rounds, encoder, evaluate, lost, onStep, onSquare }, input);
     expect(result).toEqual({ shape: [2, 2], data: input.data.map((value) => (2 * (2 * value) ** 2) ** 2) });
+    expect(squared).toEqual([
+      [1, 36],
+      [3, 72 ** 2],
+    ]);
     expect(steps).toEqual(["encrypt 0", "evaluate 0", "decrypt 0", "encrypt 1", "evaluate 1", "decrypt 1"]);
     expect(Math.abs(budgets[0]! - budgets[1]!)).toBeLessThan(1);
     expect(used()).toBe(before);
@@ -107,12 +115,18 @@ describe("running them", () => {
       return double(layers, tensor);
     };
     const huge = { shape: [2], data: Float64Array.of(2 ** 40, 1) };
-    const failing = runRefreshRounds(owner, { rounds: roundsOf([0, 1, 2], [1]), encoder, evaluate }, huge);
+    const failing = runRefreshRounds(owner, { rounds: roundsOf([0, 1, 2], [1]), encoder, evaluate, lost }, huge);
     await expect(failing).rejects.toMatchObject({ code: "VALUE_RANGE" });
     expect(sent).toEqual([
       [2 ** 40, 1],
       [0, 0],
     ]);
+    sent.length = 0;
+    const rounds = roundsOf([0, 1, 2], [1]);
+    await expect(runRefreshRounds(owner, { rounds, encoder, evaluate, lost: "throw" }, huge)).rejects.toMatchObject({
+      code: "VALUE_RANGE",
+    });
+    expect(sent).toHaveLength(1);
   });
 
   test("an input that cannot be encoded is refused before anything is sent, a refusal is passed on", async () => {
@@ -121,7 +135,7 @@ describe("running them", () => {
       asked++;
       return Promise.reject(new CrcnnError("SERVER_UNREACHABLE", "no answer came"));
     };
-    const options = { rounds: roundsOf([0], []), encoder, evaluate: refuse };
+    const options = { rounds: roundsOf([0], []), encoder, evaluate: refuse, lost };
     const tooLarge = { shape: [1], data: Float64Array.of(2 ** 70) };
     await expect(runRefreshRounds(owner, options, tooLarge)).rejects.toMatchObject({ code: "VALUE_RANGE" });
     expect(asked).toBe(0);

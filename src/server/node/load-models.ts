@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { loadTorch, requireSupported } from "../../builder/index.ts";
 import { CrcnnError } from "../../errors/index.ts";
 import type { ModelSummary } from "../../protocol/index.ts";
-import { summarize } from "../models.ts";
+import { requireModel, summarize } from "../models.ts";
 
 const EXTENSION = ".pt";
 
@@ -28,9 +28,13 @@ export interface LoadedModels {
 /**
  * Loads every `.pt` file of a directory. One that cannot be served does not keep the others from being served.
  *
- * @throws CrcnnError INVALID_FILE when there is none that can be, and what the file system says when the directory cannot be read.
+ * @param aliases Names under which requests for layers may ask for models, as well as under their own.
+ * @throws CrcnnError INVALID_FILE when there is none that can be, UNKNOWN_MODEL for an alias of one that is not there, and what the file system says when the directory cannot be read.
  */
-export async function loadModels(directory: string): Promise<LoadedModels> {
+export async function loadModels(
+  directory: string,
+  aliases: ReadonlyMap<string, string> = new Map(),
+): Promise<LoadedModels> {
   const files = (await readdir(directory)).filter((name) => name.endsWith(EXTENSION)).sort();
   const models = new Map<string, ModelFile>();
   const skipped: CrcnnError[] = [];
@@ -40,7 +44,8 @@ export async function loadModels(directory: string): Promise<LoadedModels> {
       const model = loadTorch(content, file);
       requireSupported(model);
       const name = basename(file, EXTENSION);
-      const summary = summarize(name, model);
+      const own = [...aliases].filter(([, target]) => target === name).map(([alias]) => alias);
+      const summary = summarize(name, model, own.length > 0 ? own : undefined);
       const bytes = new Uint8Array(new SharedArrayBuffer(content.length));
       bytes.set(content);
       models.set(name, { summary, file, bytes });
@@ -48,7 +53,10 @@ export async function loadModels(directory: string): Promise<LoadedModels> {
       skipped.push(error instanceof CrcnnError ? error : unreadable(file, error as NodeJS.ErrnoException));
     }
   }
-  if (models.size > 0) return { models, skipped };
+  if (models.size > 0) {
+    for (const target of aliases.values()) requireModel(models, target);
+    return { models, skipped };
+  }
   throw new CrcnnError(
     "INVALID_FILE",
     files.length === 0
