@@ -46,8 +46,13 @@ export async function readNamed(file: string): Promise<Uint8Array> {
   return Buffer.concat(chunks, length);
 }
 
+/** A model of which some layers may not run encrypted: those that are wanted may be others. */
+export async function loadLayers(file: string): Promise<SourceModel> {
+  return loadTorch(await readNamed(file), file);
+}
+
 export async function loadModel(file: string): Promise<SourceModel> {
-  const model = loadTorch(await readNamed(file), file);
+  const model = await loadLayers(file);
   requireSupported(model);
   return model;
 }
