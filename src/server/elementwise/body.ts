@@ -47,7 +47,7 @@ const BODY = z.strictObject({
     .refine((numbers) => numbers.every((number, i) => number === (numbers[0] ?? 0) + i), {
       error: "must go from the smallest to the largest without a gap, as [0, 1, 2, 3]",
     }),
-  data: z.unknown(),
+  data: z.unknown().optional(),
   public_key: base64.optional(),
   evaluation_keys: base64.optional(),
 });
