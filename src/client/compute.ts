@@ -2,6 +2,7 @@
 
 import {
   type BfvCiphertext,
+  type BfvParameters,
   type ChosenParameters,
   chooseSeedParameters,
   createFractionalEncoder,
@@ -16,9 +17,10 @@ import {
   refreshRounds,
   runRefreshRounds,
 } from "../owner/index.ts";
-import { checkInput, sizeOf, type Tensor } from "../plan/index.ts";
+import { checkInput, formatShape, type Shape, sizeOf, type Tensor } from "../plan/index.ts";
 import {
   type ComputeRequest,
+  ciphertextCharacters,
   decodeCiphertexts,
   encodeBase64,
   encodeCiphertexts,
@@ -76,8 +78,9 @@ export async function computeLayers(
   { fetch: send, onProgress = () => {}, signal, random }: ComputeLayersOptions = {},
 ): Promise<ComputedLayers> {
   throwIfAborted(signal);
-  requireSize(input);
   const chosen = chooseSeedParameters(encryptionParameters);
+  checkInput({ shape: input.shape }, input);
+  requireSize(input.shape, chosen.parameters);
   const service = serviceAt(address, send ?? ((request) => fetch(request)));
   const { rencrypt_positions: positions, m, p, sec, base } = encryptionParameters;
   const rounds = await planRounds(service.transport, net, layers, positions, signal);
@@ -99,6 +102,7 @@ export async function computeLayers(
     report("keys", 1, 1);
 
     const evaluate: EvaluateLayers = async (numbers, { shape, ciphertexts }) => {
+      requireSize(shape, chosen.parameters);
       // Fresh encryptions are in this form.
       const data = encodeCiphertexts(context, { shape, ciphertexts: ciphertexts as BfvCiphertext<"ntt">[] });
       const request: ComputeRequest = {
@@ -109,7 +113,6 @@ export async function computeLayers(
         ...keys,
       };
       const body = JSON.stringify(request);
-      requireBody(body, sizeOf(shape));
       milliseconds.encrypt += lap();
       const answer = await service.transport({
         method: "POST",
@@ -175,20 +178,14 @@ function publicMaterial(
   return { public_key, evaluation_keys: encodeBase64(serializeEvaluationKeys(context, owner.evaluationKeys)) };
 }
 
-function requireSize({ shape, data }: Tensor): void {
-  checkInput({ shape }, { shape, data });
-  if (shape.length <= MAX_COMPUTE_AXES && data.length <= MAX_COMPUTE_ELEMENTS) return;
+/** @throws CrcnnError LIMIT_EXCEEDED for a tensor whose ciphertexts are more, or longer, than a request may have. */
+function requireSize(shape: Shape, parameters: BfvParameters): void {
+  const elements = sizeOf(shape);
+  const characters = elements * ciphertextCharacters(parameters, "seeded");
+  if (shape.length <= MAX_COMPUTE_AXES && elements <= MAX_COMPUTE_ELEMENTS && characters <= MAX_COMPUTE_BYTES) return;
   throw new CrcnnError(
     "LIMIT_EXCEEDED",
-    `the input has ${data.length} elements along ${shape.length} axes, at most ${MAX_COMPUTE_ELEMENTS} along ${MAX_COMPUTE_AXES} are sent; ` +
-      "scale the image down",
-  );
-}
-
-function requireBody({ length }: string, elements: number): void {
-  if (length <= MAX_COMPUTE_BYTES) return;
-  throw new CrcnnError(
-    "LIMIT_EXCEEDED",
-    `a request with ${elements} ciphertexts would have ${length} bytes, at most ${MAX_COMPUTE_BYTES} are sent; take a smaller m, or scale the image down`,
+    `a tensor of ${formatShape(shape)} would be ${elements} ciphertexts of ${characters} bytes together, at most ${MAX_COMPUTE_ELEMENTS} along ` +
+      `${MAX_COMPUTE_AXES} axes and ${MAX_COMPUTE_BYTES} bytes are sent; take a smaller m, or scale the image down`,
   );
 }
