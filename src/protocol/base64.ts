@@ -42,24 +42,35 @@ export function decodeBase64(text: string, name: string): Uint8Array<ArrayBuffer
   const refuse = (problem: string): never => {
     throw new CrcnnError("INVALID_MESSAGE", `${name} must be base64 (RFC 4648, padded): ${problem}`);
   };
+  const codes = encoder.encode(text);
+  /** Four digits add up to 252 at most: a larger sum says that one is none. */
+  const refuseDigit = (at: number): never => {
+    const wrong = [0, 1, 2, 3].find((i) => DIGITS[codes[at + i]!] === NO_DIGIT) ?? 0;
+    return refuse(`character ${at + wrong} is no digit`);
+  };
   const { length } = text;
   if (length % 4 !== 0) return refuse(`it has ${length} characters, no multiple of 4`);
-  const codes = encoder.encode(text);
   if (codes.length !== length) return refuse("it holds characters that are no digits");
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   const bytes = new Uint8Array((length / 4) * 3 - padding);
-  const digits = length - padding;
-  let [word, out] = [0, 0];
-  for (let i = 0; i < length; i++) {
-    const digit = i < digits ? DIGITS[codes[i]!]! : 0;
-    if (digit === NO_DIGIT) return refuse(`character ${i} is no digit`);
-    word = (word << 6) | digit;
-    if (i % 4 !== 3) continue;
-    for (let shift = 16; shift >= 0; shift -= 8) {
-      if (out < bytes.length) bytes[out++] = word >> shift;
-      else if ((word >> shift) & 255) return refuse("its last digit has bits that belong to no byte");
-    }
-    word = 0;
+  const whole = length - (padding > 0 ? 4 : 0);
+  for (let i = 0, out = 0; i < whole; i += 4, out += 3) {
+    const [a, b, c, d] = [DIGITS[codes[i]!]!, DIGITS[codes[i + 1]!]!, DIGITS[codes[i + 2]!]!, DIGITS[codes[i + 3]!]!];
+    if (a + b + c + d >= NO_DIGIT) return refuseDigit(i);
+    bytes[out] = (a << 2) | (b >> 4);
+    bytes[out + 1] = (b << 4) | (c >> 2);
+    bytes[out + 2] = (c << 6) | d;
+  }
+  if (padding > 0) {
+    const [a, b, c] = [
+      DIGITS[codes[whole]!]!,
+      DIGITS[codes[whole + 1]!]!,
+      padding === 1 ? DIGITS[codes[whole + 2]!]! : 0,
+    ];
+    if (a + b + c >= NO_DIGIT) return refuseDigit(whole);
+    if ((padding === 2 ? b & 15 : c & 3) !== 0) return refuse("its last digit has bits that belong to no byte");
+    bytes[bytes.length - 1] = padding === 2 ? (a << 2) | (b >> 4) : (b << 4) | (c >> 2);
+    if (padding === 1) bytes[bytes.length - 2] = (a << 2) | (b >> 4);
   }
   return bytes;
 }
