@@ -20,7 +20,7 @@ import { loadFixture } from "../server/wire.ts";
 /** The example of PyCrCNN's documentation, to the letter. */
 const EXAMPLE =
   '{ "address" : "http://127.0.0.1:5000/compute", "encryption_parameters" : [ { "m": 2048, "p": 13513511, "sec": 128, "base": 2 } ], "net" : "MNIST", "layers" : [0, 1, 2, 3] }';
-const [digit] = unbatch(readNpy("samples/mnist16.input.npy")) as [Tensor];
+const digit = unbatch(readNpy("samples/mnist16.input.npy"))[0]!;
 /** Linear, Square, Linear. */
 const square = loadFixture("variants/shared-layer.pt");
 const vector: Tensor = { shape: [12], data: Float64Array.from({ length: 12 }, (_, i) => ((5 * i) % 12) / 12 - 0.4) };

@@ -57,7 +57,7 @@ describe("running them", () => {
   let owner: BfvOwner;
   let encoder: FractionalEncoder;
   const input = { shape: [2, 2], data: Float64Array.of(0.5, -1.25, 3, 0) };
-  const lost = "hide";
+  const lost = "hide" as const;
   const used = (): number => owner.context.ring.heap.usage().used;
 
   beforeAll(async () => {
@@ -85,9 +85,9 @@ describe("running them", () => {
     const before = used();
     const steps: string[] = [];
     const budgets: number[] = [];
-    const evaluate: EvaluateLayers = (layers, tensor) => {
+    const evaluate: EvaluateLayers = (layers, tensor, round) => {
       budgets.push(owner.noiseBudget(tensor.ciphertexts[0]!));
-      return double(layers, tensor);
+      return double(layers, tensor, round);
     };
     const rounds = [
       { squares: [], layers: [0] },
@@ -110,9 +110,9 @@ describe("running them", () => {
 
   test("values that are lost on the way become zeros, and an error at the end", async () => {
     const sent: number[][] = [];
-    const evaluate: EvaluateLayers = async (layers, tensor) => {
+    const evaluate: EvaluateLayers = async (layers, tensor, round) => {
       sent.push([...owner.decryptTensor(encoder, tensor).data]);
-      return double(layers, tensor);
+      return double(layers, tensor, round);
     };
     const huge = { shape: [2], data: Float64Array.of(2 ** 40, 1) };
     const failing = runRefreshRounds(owner, { rounds: roundsOf([0, 1, 2], [1]), encoder, evaluate, lost }, huge);
