@@ -1,7 +1,6 @@
 /** Layers of a served model on one tensor, as PyCrCNN's client has them computed: a ciphertext an element, a request a round. */
 
 import {
-  type BfvCiphertext,
   type BfvParameters,
   type ChosenParameters,
   chooseSeedParameters,
@@ -101,10 +100,9 @@ export async function computeLayers(
     milliseconds.keys = lap();
     report("keys", 1, 1);
 
-    const evaluate: EvaluateLayers = async (numbers, { shape, ciphertexts }) => {
-      requireSize(shape, chosen.parameters);
-      // Fresh encryptions are in this form.
-      const data = encodeCiphertexts(context, { shape, ciphertexts: ciphertexts as BfvCiphertext<"ntt">[] });
+    const evaluate: EvaluateLayers = async (numbers, tensor) => {
+      requireSize(tensor.shape, chosen.parameters);
+      const data = encodeCiphertexts(context, tensor);
       const request: ComputeRequest = {
         encryption_parameters: { m, p, sec, base },
         net,

@@ -17,7 +17,7 @@ import { type FlatStrings, type NestedStrings, nest } from "./nested.ts";
 /** A tensor with one ciphertext an element, in row-major order. */
 export interface CiphertextTensor {
   readonly shape: Shape;
-  readonly ciphertexts: readonly BfvCiphertext<"ntt">[];
+  readonly ciphertexts: readonly BfvCiphertext[];
 }
 
 /** Number of ciphertexts, level, number of components, seeded or not. */
@@ -58,9 +58,12 @@ export function requireCiphertextLengths(
   );
 }
 
-/** @throws CrcnnError FOREIGN_OBJECT */
+/** @throws CrcnnError FOREIGN_OBJECT, DOMAIN_MISMATCH for a product in coefficient form. */
 export function encodeCiphertexts(context: BfvContext, { shape, ciphertexts }: CiphertextTensor): NestedStrings {
-  const items = ciphertexts.map((ciphertext) => encodeBase64(serializeBfvCiphertexts(context, [ciphertext])));
+  const items = (ciphertexts as readonly BfvCiphertext<"ntt">[]).map((ciphertext) =>
+    // Checks the form.
+    encodeBase64(serializeBfvCiphertexts(context, [ciphertext])),
+  );
   return nest({ shape, items });
 }
 

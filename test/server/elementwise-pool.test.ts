@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createApp, type ServerLimits } from "../../dist/server/index.js";
-import { type BfvCiphertext, chooseSeedParameters, createFractionalEncoder } from "../../src/bfv/index.ts";
+import { chooseSeedParameters, createFractionalEncoder } from "../../src/bfv/index.ts";
 import { type BfvOwner, createOwner } from "../../src/owner/index.ts";
 import { type ComputeRequest, encodeCiphertexts } from "../../src/protocol/index.ts";
 import { createInlineCompute } from "../../src/server/index.ts";
@@ -26,8 +26,7 @@ async function bodyFor(m: number): Promise<Uint8Array<ArrayBuffer>> {
   });
   owners.push(owner);
   const encrypted = owner.encryptTensor(createFractionalEncoder(owner.context), { shape: [12], data: INPUT });
-  const ciphertexts = encrypted.ciphertexts as BfvCiphertext<"ntt">[];
-  const data = encodeCiphertexts(owner.context, { shape: [12], ciphertexts });
+  const data = encodeCiphertexts(owner.context, encrypted);
   const request: ComputeRequest = { encryption_parameters, net: "square", layers: [0], data };
   return new TextEncoder().encode(JSON.stringify(request));
 }

@@ -40,8 +40,8 @@ async function partyOf(parameters: typeof SEED): Promise<Party> {
   return { parameters, owner, encoder: createFractionalEncoder(owner.context, { base: parameters.base }) };
 }
 
-function nested({ owner: { context } }: Party, { shape, ciphertexts }: EncryptedBfvTensor): NestedStrings {
-  return encodeCiphertexts(context, { shape, ciphertexts: ciphertexts.map((each) => each as never) });
+function nested({ owner }: Party, tensor: EncryptedBfvTensor): NestedStrings {
+  return encodeCiphertexts(owner.context, tensor);
 }
 
 const encrypted = (party: Party, tensor = input): NestedStrings =>

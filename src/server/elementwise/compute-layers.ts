@@ -1,7 +1,6 @@
 /** From body to body: layers of a served model on ciphertexts that come with all that is needed to compute on them. */
 
 import {
-  type BfvCiphertext,
   type BfvContext,
   type BfvParameters,
   type ChosenParameters,
@@ -171,8 +170,7 @@ function evaluate({ plan, base, context, keys, input }: Work, signal: Cancellati
   const program = prepareBatchProgram(plan, operations);
   try {
     const ciphertexts = runBatch(program, input.ciphertexts, { signal, onInputDone: freeCiphertext });
-    // Fractional operations convert products at once.
-    return { shape: plan.outputShape, ciphertexts: ciphertexts as BfvCiphertext<"ntt">[] };
+    return { shape: plan.outputShape, ciphertexts };
   } finally {
     freeBatchProgram(program);
   }
