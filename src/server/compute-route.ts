@@ -5,6 +5,7 @@ import { readBody } from "./body.ts";
 import type { Compute } from "./compute.ts";
 import { ServerError } from "./failure.ts";
 import type { ServerLimits } from "./limits.ts";
+import { startTimer, type Timer } from "./timer.ts";
 
 /** When there may be room again, in seconds. */
 const RETRY_AFTER = 2;
@@ -56,7 +57,7 @@ export function createComputeRoute(
  */
 function streamOf(bytes: Uint8Array, patience: number, onEnd: () => void): ReadableStream<Uint8Array> {
   let at = 0;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: Timer | undefined;
   const end = (): void => {
     clearTimeout(timer);
     onEnd();
@@ -72,10 +73,10 @@ function streamOf(bytes: Uint8Array, patience: number, onEnd: () => void): Reada
           end();
           return;
         }
-        timer = setTimeout(() => {
+        timer = startTimer(patience, () => {
           controller.error(new Error("the answer was not read"));
           onEnd();
-        }, patience);
+        });
       },
       cancel: end,
     },

@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createApp, type ServerLimits } from "../../dist/server/index.js";
 import { chooseSeedParameters, createFractionalEncoder } from "../../src/bfv/index.ts";
+import { type ClientProgress, computeLayers, parseClientConfig } from "../../src/client/index.ts";
 import { type BfvOwner, createOwner } from "../../src/owner/index.ts";
 import { type ComputeRequest, encodeCiphertexts } from "../../src/protocol/index.ts";
 import { createInlineCompute } from "../../src/server/index.ts";
@@ -158,14 +159,28 @@ test("a thread that dies fails what it worked on, and another takes its place", 
   expect(threaded.errors).toHaveLength(1);
 });
 
-test("a server that is closed in the middle ends in time", async () => {
+test("a server that is closed in the middle ends in time, and its clients hear of it", async () => {
   const threaded = await pool();
   const server = await serve(threaded);
-  const lost = Promise.all([post(server, slow), post(server, slow)].map((each) => expect(each).rejects.toThrow()));
-  await pause(100);
+  const lost = expect(post(server, slow)).rejects.toThrow();
+  const set = { m: 2048, p: 13513511, sec: 128, base: 2 };
+  const file = { address: `${server.url}/compute`, encryption_parameters: [set], net: "square", layers: [0] };
+  let unreachable: Promise<void> | undefined;
+  await new Promise<void>((resolve) => {
+    const onProgress = ({ step }: ClientProgress): void => {
+      if (step === "evaluate") resolve();
+    };
+    const config = parseClientConfig(JSON.stringify(file), "client.json");
+    const computed = computeLayers(config, { shape: [12], data: INPUT }, { onProgress });
+    unreachable = expect(computed).rejects.toMatchObject({
+      code: "SERVER_UNREACHABLE",
+      message: expect.stringMatching(/^no answer came from .* \(the connection broke off\)/),
+    });
+  });
+  await pause(20);
   const start = performance.now();
   await running.pop()!.close();
-  await lost;
+  await Promise.all([lost, unreachable]);
   expect(performance.now() - start).toBeLessThan(3000);
   for (const { threadId } of threaded.threads) expect(threadId).toBe(-1);
 });
