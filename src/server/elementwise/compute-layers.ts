@@ -166,7 +166,7 @@ function requireAnswer({ stages, outputShape }: BatchPlan, parameters: BfvParame
 }
 
 function evaluate({ plan, base, context, keys, input }: Work, signal: Cancellation): CiphertextTensor {
-  const operations = createFractionalBatchOperations(plan, createBfvEvaluator(context, keys), { base });
+  const operations = createFractionalBatchOperations(plan, createBfvEvaluator(context, keys), { base, signal });
   const program = prepareBatchProgram(plan, operations);
   try {
     const ciphertexts = runBatch(program, input.ciphertexts, { signal, onInputDone: freeCiphertext });
