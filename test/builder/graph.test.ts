@@ -6,27 +6,15 @@ import {
   MODEL_INPUT,
   networkSteps,
   runModel,
-  type SourceLayer,
   type SourceModel,
   selectLayers,
   traceShapes,
 } from "../../src/builder/index.ts";
 import { addLayer, avgPool2dLayer, concatLayer, squareLayer } from "../../src/layers/index.ts";
 import { type Layer, tensor } from "../../src/plan/index.ts";
+import { graphOf, type Placed } from "../helpers/chain.ts";
 
-function graph(...layers: readonly (readonly [Layer, (readonly number[])?])[]): SourceModel {
-  return {
-    layers: layers.map(
-      ([layer, inputs], index): SourceLayer => ({
-        position: String(index),
-        index,
-        layer,
-        ...(inputs ? { inputs } : {}),
-      }),
-    ),
-  };
-}
-
+const graph = (...layers: readonly Placed[]): SourceModel => graphOf(layers);
 const pool = (): Layer => avgPool2dLayer({ kernelSize: 2 });
 /** x -> p = pool(x) -> s = p^2 -> s + p -> concat with p -> pool */
 const model = graph([pool()], [squareLayer()], [addLayer(), [1, 0]], [concatLayer(), [2, 0]], [pool()]);

@@ -167,11 +167,12 @@ function validate(steps: readonly NetworkStep[], options: SearchOptions): void {
       `inputLayout must hold ${formatShape(inputShape)} in ${slots} slots, got ${formatShape(inputLayout.shape)} in ${inputLayout.slots}`,
     );
   }
-  const first = steps.find(({ algebra }) => algebra.kind === "affine")?.algebra;
-  if (first?.kind === "affine" && !sameShape(first.map.inputShape, inputShape)) {
+  for (const { algebra, inputs } of steps) {
+    if (algebra.kind !== "affine" || inputs.length > 1 || inputs[0] !== 0) continue;
+    if (sameShape(algebra.map.inputShape, inputShape)) continue;
     throw new CrcnnError(
       "SHAPE_MISMATCH",
-      `the network takes ${formatShape(first.map.inputShape)}, inputShape is ${formatShape(inputShape)}`,
+      `the network takes ${formatShape(algebra.map.inputShape)}, inputShape is ${formatShape(inputShape)}`,
     );
   }
 }
