@@ -56,7 +56,10 @@ describe("silent errors of others", () => {
     const weight = { shape: [1, 1, 5, 5], data: new Float64Array(25).fill(1) };
     for (const layer of [conv2dLayer({ weight }), avgPool2dLayer({ kernelSize: 5 })]) {
       const model = chainOf([layer]);
-      const mismatch = expect.objectContaining({ code: "SHAPE_MISMATCH", message: expect.stringMatching(/kernel .*5.*4/) });
+      const mismatch = expect.objectContaining({
+        code: "SHAPE_MISMATCH",
+        message: expect.stringMatching(/kernel .*5.*4/),
+      });
       expect(() => compile(model, { inputShape: [1, 4, 4] })).toThrow(mismatch);
       expect(() => runModel(model, tensor([1, 4, 4], new Float64Array(16)))).toThrow(mismatch);
     }
