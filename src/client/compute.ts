@@ -151,7 +151,7 @@ function serviceAt(address: string, send: Fetch): { readonly transport: Transpor
   return { transport: createTransport(new URL(".", url).href, send), path };
 }
 
-/** Which layers stand at the positions, the server alone knows. */
+/** Which layers stand where, the server alone knows. */
 async function planRounds(
   transport: Transport,
   net: string,
@@ -159,7 +159,6 @@ async function planRounds(
   positions: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<RefreshRound[]> {
-  if (positions.length === 0) return refreshRounds(layers, () => undefined, positions);
   const { bytes } = await transport({ method: "GET", path: paths.models(), limit: MAX_MANIFEST_BYTES, signal });
   const { layers: kinds } = findNet(parseModelList(new TextDecoder().decode(bytes)).models, net);
   return refreshRounds(layers, (layer) => kinds[layer], positions);

@@ -44,7 +44,8 @@ export interface RoundsOptions {
 }
 
 /**
- * Splits layers at the positions of refreshes, each before the layer of its number. A Square there is taken out: the owner applies it.
+ * Splits layers at the positions of refreshes, each before the layer of its number, and before the model's own Refresh layers. A Square at a
+ * position is taken out: the owner applies it.
  *
  * @param layers Numbers of layers, ascending without a gap.
  * @param kindOf PyTorch's class name of a layer.
@@ -63,7 +64,7 @@ export function refreshRounds(
   }
   const rounds: { squares: number[]; layers: number[] }[] = [{ squares: [], layers: [] }];
   for (const layer of layers) {
-    const refreshed = positions.includes(layer);
+    const refreshed = positions.includes(layer) || kindOf(layer) === "Refresh";
     // Where nothing was evaluated since the last one, a refresh would repeat the encryption that has just been made.
     if (refreshed && rounds.at(-1)!.layers.length > 0) rounds.push({ squares: [], layers: [] });
     const { squares, layers: evaluated } = rounds.at(-1)!;

@@ -84,23 +84,27 @@ describe("crcnn client, with the server in another process", () => {
     ["MNIST", "affine.pt", [0, 1, 2, 3], [], 1],
     ["linear", "linear.pt", [0, 1], [], 1],
     ["lenet1-square", "lenet1-square.pt", [0, 1, 2, 3, 4, 5, 6, 7], [1, 4], 3],
-  ])("the same numbers as from the tester: %s", async (net, model, layers, positions, rounds) => {
-    const set = {
-      m: 2048,
-      p: 13513511,
-      sec: 128,
-      base: 2,
-      ...(positions.length > 0 ? { rencrypt_positions: positions } : {}),
-    };
-    const file = configuration({ net, layers, encryption_parameters: [set], image: DIGIT, debug: "y" });
-    const printed = await client(file, "--model", here(model));
-    const report = await tester(model, layers, positions);
-    expect(printed.max_error).toBe(report.final_max_error);
-    expect(printed.max_error_position).toEqual(report.final_max_error_position);
-    expect(printed.average_error).toBe(report.average_error);
-    expect(printed.max_error).toBeLessThan(1e-7);
-    expect(printed.rounds).toBe(rounds);
-  });
+  ])(
+    "the same numbers as from the tester: %s",
+    async (net, model, layers, positions, rounds) => {
+      const set = {
+        m: 2048,
+        p: 13513511,
+        sec: 128,
+        base: 2,
+        ...(positions.length > 0 ? { rencrypt_positions: positions } : {}),
+      };
+      const file = configuration({ net, layers, encryption_parameters: [set], image: DIGIT, debug: "y" });
+      const printed = await client(file, "--model", here(model));
+      const report = await tester(model, layers, positions);
+      expect(printed.max_error).toBe(report.final_max_error);
+      expect(printed.max_error_position).toEqual(report.final_max_error_position);
+      expect(printed.average_error).toBe(report.average_error);
+      expect(printed.max_error).toBeLessThan(1e-7);
+      expect(printed.rounds).toBe(rounds);
+    },
+    180_000,
+  );
 
   test("layers in the middle, on an array of numpy's; --debug in words", async () => {
     writeFileSync(

@@ -8,8 +8,9 @@ import {
   computeLayers,
   parseClientConfig,
 } from "../../src/client/index.ts";
+import { refreshLayer } from "../../src/layers/index.ts";
 import { createOwner } from "../../src/owner/index.ts";
-import type { Tensor } from "../../src/plan/index.ts";
+import type { Layer, Tensor } from "../../src/plan/index.ts";
 import type { ComputeRequest } from "../../src/protocol/index.ts";
 import { createApp, createInlineCompute } from "../../src/server/index.ts";
 import { createElementwiseRunner } from "../../src/tester/index.ts";
@@ -28,7 +29,14 @@ const models = new Map<string, SourceModel>([
   ["affine", loadTorch(affineNet(), "affine.pt")],
   ["square", square],
   ["twice", loadFixture("variants/square-twice.pt")],
+  ["refreshed", refreshed()],
 ]);
+/** Linear, Refresh, Linear: a model that brings its position along. */
+function refreshed(): SourceModel {
+  const [first, , last] = square.layers.map(({ layer }) => layer) as [Layer, Layer, Layer];
+  return { layers: [first, refreshLayer(), last].map((layer, index) => ({ index, position: `${index}`, layer })) };
+}
+
 const errors: unknown[] = [];
 const app = createApp({
   compute: createInlineCompute({ models, aliases: { affine: ["MNIST"] } }),
@@ -91,8 +99,8 @@ describe("layers over the wire", () => {
     // Noise is gone once it is rounded away: the same numbers as with the owner beside the evaluator, to the last bit.
     expect(output).toEqual(await runHere(model, config, digit));
     expect(rounds).toBe(1);
-    expect(asked.map(({ url }) => url)).toEqual([config.address]);
-    const { data, ...rest } = asked[0]!.body!;
+    expect(asked.map(({ url }) => url)).toEqual(["http://127.0.0.1:5000/models", config.address]);
+    const { data, ...rest } = asked[1]!.body!;
     expect(rest).toEqual({
       encryption_parameters: { m: 2048, p: 13513511, sec: 128, base: 2 },
       net: "MNIST",
@@ -128,6 +136,21 @@ describe("layers over the wire", () => {
     ]);
   });
 
+  test("a model's own refresh is a position, too; the server does not do it", async () => {
+    const config = configOf({ net: "refreshed" });
+    const { output, rounds } = await computeLayers(config, vector, recording());
+    expectClose(output, runModel(models.get("refreshed")!, vector));
+    expect(output).toEqual(await runHere(models.get("refreshed")!, config, vector));
+    expect(rounds).toBe(2);
+    const { fetch, asked } = recording();
+    await computeLayers(configOf({ net: "refreshed", layers: [0] }), vector, { fetch });
+    const body = JSON.stringify({ ...asked[1]!.body!, layers: [0, 1, 2] });
+    const response = await app.fetch(new Request("http://server/compute", { method: "POST", body }));
+    expect(response.status).toBe(422);
+    const failure = { code: "REFRESH_NEEDED", message: expect.stringMatching(/^layers: at layer 1 \(Refresh\)/) };
+    expect(await response.json()).toEqual(failure);
+  });
+
   test("a re-encryption without a square, squares alone, and layers in the middle", async () => {
     const refreshed = await computeLayers(configOf({ layers: [1, 2] }, [1, 2]), vector, recording());
     expectClose(refreshed.output, runModel(selectLayers(square, [1, 2]), vector));
@@ -146,7 +169,7 @@ describe("layers over the wire", () => {
     const { fetch, asked } = recording();
     const { output } = await computeLayers(configOf({ encryptionParameters: parameters }), vector, { fetch });
     expectClose(output, runModel(square, vector));
-    expect(asked[0]!.body!.evaluation_keys).toEqual(expect.any(String));
+    expect(asked[1]!.body!.evaluation_keys).toEqual(expect.any(String));
   });
 
   function digitFeatures(): Tensor {
@@ -158,7 +181,6 @@ describe("what goes wrong", () => {
   test.each<[string, ComputeConfig, RegExp]>([
     ["a product without a budget", configOf(), /refused: layer 1 \(Square\).*re-encryption positions/],
     ["a layer too many", configOf({ layers: [2, 3] }), /layers must be numbers from 0 to 2/],
-    ["an unknown net", configOf({ net: "VGG" }), /net "VGG" is not served; there are: affine, MNIST, square, twice/],
     ["another shape", configOf({ net: "affine", layers: [0] }), /layer 0 \(Conv2d\)/],
   ])("the server's reason is passed on: %s", async (_, config, reason) => {
     const failing = computeLayers(config, vector, recording());
@@ -166,10 +188,13 @@ describe("what goes wrong", () => {
     await expect(failing).rejects.toThrowError(reason);
   });
 
-  test("an unknown net is found out before anything is encrypted where there are positions", async () => {
+  test("an unknown net is found out before anything is encrypted", async () => {
     const { fetch, asked } = recording();
-    const failing = computeLayers(configOf({ net: "VGG" }, [1]), vector, { fetch });
+    const failing = computeLayers(configOf({ net: "VGG" }), vector, { fetch });
     await expect(failing).rejects.toMatchObject({ code: "UNKNOWN_MODEL" });
+    await expect(failing).rejects.toThrowError(
+      /net "VGG" is not served; there are: affine, MNIST, square, twice, refreshed/,
+    );
     expect(asked).toHaveLength(1);
   });
 
@@ -188,7 +213,7 @@ describe("what goes wrong", () => {
     await expect(computeLayers(configOf(), tooFar, { fetch })).rejects.toMatchObject({ code: "VALUE_RANGE" });
     const nowhere = { shape: [12], data: vector.data.with(3, Number.NaN) };
     await expect(computeLayers(configOf(), nowhere, { fetch })).rejects.toThrowError(/NaN/);
-    expect(asked).toEqual([]);
+    expect(asked.filter(({ body }) => body !== undefined)).toEqual([]);
   });
 
   test("cancelled before and while a request runs", async () => {
@@ -196,6 +221,7 @@ describe("what goes wrong", () => {
     await expect(computeLayers(configOf(), vector, { signal: aborted })).rejects.toMatchObject({ code: "ABORTED" });
     const controller = new AbortController();
     const hanging = (request: Request): Promise<Response> => {
+      if (request.method === "GET") return app.fetch(request);
       controller.abort();
       return new Promise((_, reject) => reject(request.signal.reason));
     };
@@ -217,6 +243,7 @@ describe("what goes wrong", () => {
   ])("an answer with %s", async (_, change, code, reason) => {
     const fetch = async (request: Request): Promise<Response> => {
       const answer = await app.fetch(request);
+      if (request.method === "GET") return answer;
       return new Response(change(await answer.json()) as string);
     };
     const failing = computeLayers(configOf({ layers: [0] }), vector, { fetch });

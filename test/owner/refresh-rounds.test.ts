@@ -48,6 +48,15 @@ describe("rounds", () => {
     expect(refreshRounds([0, 1, 2], () => "Square", [0])).toEqual([{ squares: [0], layers: [1, 2] }]);
   });
 
+  test("a model's own refreshes are positions", () => {
+    const kinds = ["Linear", "Refresh", "Square", "Refresh"];
+    expect(refreshRounds([0, 1, 2, 3], (layer) => kinds[layer], [])).toEqual([
+      { squares: [], layers: [0] },
+      { squares: [], layers: [1, 2] },
+      { squares: [], layers: [3] },
+    ]);
+  });
+
   test.each([-1, 1, 4, 1.5])("a position outside the layers is refused: %d", (position) => {
     expect(() => roundsOf([2, 3], [position])).toThrowError(/rencrypt_positions must be numbers .*2 to 3/);
   });

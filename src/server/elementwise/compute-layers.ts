@@ -129,8 +129,9 @@ function compileBody(body: ComputeBody, { nets, answerBytes }: ComputeLayersOpti
       encryptionParameters,
       encryption: data.items.every(({ length }) => length === seeded) ? "symmetric" : "public",
     });
-    // Without a position in between there is one segment with one plan.
-    const { plan } = compiled.segments[0]!.parts[0]!;
+    const [segment, ...others] = compiled.segments;
+    if (others.length > 0) throw refreshNeeded(range);
+    const { plan } = segment!.parts[0]!;
     requireAnswer(plan, parameters, answerBytes);
     return { chosen: compiled.chosen, plan };
   } catch (error) {
@@ -138,6 +139,16 @@ function compileBody(body: ComputeBody, { nets, answerBytes }: ComputeLayersOpti
     if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
     throw new CrcnnError("INVALID_MESSAGE", error.message, { cause: error });
   }
+}
+
+/** Nobody here can do what a Refresh layer asks for; at the beginning of a stretch it has been done. */
+function refreshNeeded({ layers }: SourceModel): CrcnnError {
+  const inner = layers.slice(1).find(({ layer }) => layer.kind === "Refresh")?.index;
+  return new CrcnnError(
+    "REFRESH_NEEDED",
+    `layers: at layer ${inner} (Refresh) the key's owner encrypts afresh; ask for the layers before it, and for those from ${inner} on, in a ` +
+      "request each",
+  );
 }
 
 /** Plans grow with the tensors on the way, a model's own included. */
