@@ -16,6 +16,7 @@ import {
   type IntegerSegment,
   packBatch,
   quantizeValue,
+  requireRoomForOutputs,
   sizeOf,
   type Tensor,
 } from "../plan/index.ts";
@@ -56,9 +57,14 @@ export interface IntegerOwner {
   destroy(): void;
 }
 
-/** Draws a secret key and makes the evaluation key that the manifest lists. */
+/**
+ * Draws a secret key and makes the evaluation key that the manifest lists.
+ *
+ * @throws CrcnnError VALUE_RANGE, before there is a key, where outputs could wrap around; INSECURE_PARAMETERS above the security table.
+ */
 export async function createIntegerOwner(manifest: IntegerManifest, options: OwnerOptions): Promise<IntegerOwner> {
-  const { parameters, plainModuli, productTerms, keys } = manifest;
+  const { parameters, plainModuli, productTerms, keys, segments } = manifest;
+  for (const { outputBounds } of segments) requireRoomForOutputs(plainModuli, outputBounds);
   let contexts: readonly BfvContext[] = [];
   const keyring = await createKeyring((on) => {
     contexts = createBfvContexts(parameters, plainModuli, { ...on, productTerms });
@@ -144,8 +150,7 @@ export async function createIntegerOwner(manifest: IntegerManifest, options: Own
       }));
     },
     noiseBudget(ciphertext) {
-      const at = contexts.findIndex((context) => context === ciphertext.context);
-      return noiseBudget(secrets[Math.max(at, 0)]!, ciphertext);
+      return noiseBudget(secrets[Math.max(contexts.indexOf(ciphertext.context), 0)]!, ciphertext);
     },
     destroy: keyring.destroy,
   };

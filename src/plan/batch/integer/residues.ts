@@ -1,5 +1,8 @@
 /** Integers from their residues modulo several primes (the Chinese remainder theorem). */
 
+import { CrcnnError } from "../../../errors/index.ts";
+import { MAX_PRIME_BITS } from "../../../math/index.ts";
+
 export interface ResidueSystem {
   /** T, the product of the primes. */
   readonly product: bigint;
@@ -23,6 +26,26 @@ export function createResidueSystem(primes: readonly number[]): ResidueSystem {
       return low + (remainder < 0n ? remainder + product : remainder);
     },
   };
+}
+
+/**
+ * Checks that every output has residues of its own. Everything before the outputs may wrap around: sums and products are exact modulo T.
+ *
+ * @param bounds Least and greatest output, in decimal.
+ * @throws CrcnnError VALUE_RANGE
+ */
+export function requireRoomForOutputs(plainModuli: readonly number[], bounds: readonly [string, string]): void {
+  const [low, high] = bounds.map(BigInt);
+  const outputs = high - low + 1n;
+  const product = plainModuli.reduce((left, right) => left * BigInt(right), 1n);
+  if (outputs <= product) return;
+  const bits = (value: bigint): number => value.toString(2).length;
+  throw new CrcnnError(
+    "VALUE_RANGE",
+    `outputs may be any of ${bits(outputs)} bits of integers, the plain moduli ${plainModuli.join(", ")} tell ${bits(product)} bits apart, so ` +
+      `results could wrap around unnoticed; ${Math.ceil(bits(outputs) / MAX_PRIME_BITS)} primes of ${MAX_PRIME_BITS} bits would hold them: ` +
+      "compile the model again for the values that inputs have",
+  );
 }
 
 /** Fermat's inverse, with exponent p - 2. */
