@@ -34,7 +34,9 @@ export interface IntegerNumbers {
   readonly relativeError: number;
 }
 
-/** Bits of an input's absolute value: 8 at most, which hold bytes exactly, unless inputs are themselves what a network yields. */
+/** Of these, bytes are exact: one fewer is no bargain. */
+const BYTE_BITS = 8;
+/** Bits of an input's absolute value. */
 const INPUT_BITS = { least: 1, most: 16 };
 /** Aims at the wanted error, each nearer to it. */
 const ATTEMPTS = 8;
@@ -83,10 +85,6 @@ interface Rounded {
   readonly most: number;
 }
 
-/**
- * Errors add up like independent ones, and halve with each bit; the sum of m b is least where everybody's variance is a share m of the whole
- * (Lagrange). What would leave its limits stays at them.
- */
 function shareBits(
   { draft: { spans }, statistics }: IntegerStretch,
   inputError: number,
@@ -102,33 +100,42 @@ function shareBits(
       most: MAX_WEIGHT_BITS,
     })),
   ];
-  const bits = rounded.map(({ error, most }) => (error > 0 ? undefined : most));
-  let left = aim ** 2;
+  const open = rounded.map(({ error, most }) => (error > 0 ? undefined : most));
+  const [wanted] = share(rounded, open, aim);
+  const whole = Math.ceil(wanted);
+  const input = whole === BYTE_BITS - 1 ? BYTE_BITS : whole;
+  const [, ...weights] = share(rounded, open.with(0, input), aim);
+  return { input, weights };
+}
+
+/**
+ * Errors add up like independent ones, and halve with each bit; the sum of m b is least where everybody's variance is a share m of the whole
+ * (Lagrange). What would leave its limits stays at them.
+ *
+ * @param fixed By what is rounded: its bits, where they are given.
+ */
+function share(rounded: readonly Rounded[], fixed: readonly (number | undefined)[], aim: number): number[] {
+  const bits = [...fixed];
+  const errorAt = ({ error }: Rounded, own: number): number => error * 2 ** (PROBE_BITS - own);
   for (;;) {
-    const free = rounded.filter((_, i) => bits[i] === undefined);
-    const total = free.reduce((sum, { multiplicity }) => sum + multiplicity, 0);
+    const spent = rounded.reduce((sum, each, i) => sum + (bits[i] === undefined ? 0 : errorAt(each, bits[i]) ** 2), 0);
+    // Others still get something where one takes it all.
+    const left = Math.max(aim ** 2 / 4, aim ** 2 - spent);
+    const total = rounded.reduce((sum, { multiplicity }, i) => sum + (bits[i] === undefined ? multiplicity : 0), 0);
     const wanted = rounded.map(
       ({ multiplicity, error }) => PROBE_BITS + Math.log2(error / Math.sqrt((left * multiplicity) / total)),
     );
     const limited = rounded.findIndex(
       ({ least, most }, i) => bits[i] === undefined && !(wanted[i] >= least && wanted[i] <= most),
     );
-    if (limited < 0) {
-      for (const [i, value] of wanted.entries()) bits[i] ??= value;
-      break;
-    }
-    const { least, most, error } = rounded[limited];
-    const limit = wanted[limited] < least ? least : most;
-    bits[limited] = limit;
-    // Others still get something where this one takes it all.
-    left = Math.max(left / 4, left - (error * 2 ** (PROBE_BITS - limit)) ** 2);
+    if (limited < 0) return wanted.map((own, i) => bits[i] ?? own);
+    const { least, most } = rounded[limited];
+    bits[limited] = wanted[limited] < least ? least : most;
   }
-  const [input, ...weights] = bits as number[];
-  return { input: Math.ceil(input), weights };
 }
 
 function bitsFor(errorAtProbe: number, error: number, { least, most }: typeof INPUT_BITS): number {
-  const bits = error > 0 ? Math.ceil(PROBE_BITS + Math.log2(errorAtProbe / error)) : 8;
+  const bits = error > 0 ? Math.ceil(PROBE_BITS + Math.log2(errorAtProbe / error)) : BYTE_BITS;
   return Math.max(least, Math.min(most, bits));
 }
 
