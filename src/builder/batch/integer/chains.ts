@@ -33,6 +33,8 @@ export interface IntegerChainFailure {
 const SWITCHINGS = [1, 2].flatMap((alpha) => [1, 2, 3].map((digitPrimes) => ({ alpha, digitPrimes })));
 const SHORTEST_PRIME: number = Math.log2(WEIGHTED_PRIME_FLOOR) + 1;
 const LONGEST_CHAIN = 24;
+/** Each is an evaluation of its own. */
+export const MOST_PLAIN_MODULI = 16;
 /** Shorter plain moduli are more evaluations for hardly less noise. */
 const SHORTEST_PLAIN_BITS = 14;
 /** Bits of budget that stay: the estimate is from below already. */
@@ -106,7 +108,7 @@ export function chooseIntegerChain(
 function plainChoices(ringDegree: number, bits: number): { count: number; plainBits: number }[] {
   const shortest = Math.max(SHORTEST_PLAIN_BITS, Math.log2(ringDegree) + 4);
   const choices: { count: number; plainBits: number }[] = [];
-  for (let count = 1; count <= Math.ceil(bits / shortest) + 1; count++) {
+  for (let count = 1; count <= Math.min(MOST_PLAIN_MODULI, Math.ceil(bits / shortest) + 1); count++) {
     // Primes are a little below the power of two.
     const plainBits = Math.max(shortest, Math.ceil((bits + 0.1 * count) / count));
     if (plainBits <= MAX_PRIME_BITS && choices.at(-1)?.plainBits !== plainBits) choices.push({ count, plainBits });

@@ -22,7 +22,7 @@ import {
 import type { InputRange } from "../../calibration.ts";
 import type { ResolvedOptions } from "../../compile-options.ts";
 import type { ModelStretch } from "../../stretches.ts";
-import { chooseIntegerChain, type IntegerChain } from "./chains.ts";
+import { chooseIntegerChain, type IntegerChain, MOST_PLAIN_MODULI } from "./chains.ts";
 import { chooseIntegerNumbers, type IntegerNumbers } from "./numbers.ts";
 
 /** A network on integers, ready to be run on many images at once. */
@@ -148,11 +148,14 @@ function unreachable({ precision }: ResolvedOptions, { relativeError }: IntegerN
 }
 
 function tooLarge({ security, precision, weightBits }: ResolvedOptions, span: bigint, missing: number): CrcnnError {
-  const budget = Number.isFinite(missing) ? `, ${Math.ceil(missing)} bits of noise budget are missing` : "";
+  const bits = span.toString(2).length;
+  const reason = Number.isFinite(missing)
+    ? `leave no noise budget at any ring degree with ${security}-bit security (${Math.ceil(missing)} bits are missing)`
+    : `are more than ${MOST_PLAIN_MODULI} plain moduli hold`;
   const fewer = weightBits === undefined ? `less precision than ${precision}` : `fewer than ${weightBits} weightBits`;
   return new CrcnnError(
     "NO_PARAMETERS",
-    `outputs are integers of ${span.toString(2).length} bits, which no ring degree carries at ${security}-bit security${budget}; set a ` +
-      `re-encryption position in the middle of the network, ask for ${fewer}, or use scheme "ckks"`,
+    `the outputs' integers, of ${bits} bits, ${reason}; set a re-encryption position in the middle of the network, ask for ${fewer}, or use ` +
+      'scheme "ckks"',
   );
 }
