@@ -93,7 +93,6 @@ export function compile(
     for (const { steps } of stretches) requireChain(model, steps, 'objective "throughput"');
     return resolved.scheme === "bfv" ? compileIntegers(stretches, resolved) : compileBatch(stretches, resolved);
   }
-  for (const { steps } of stretches) requireChain(model, steps, "the planner (for now)");
   let closest: { error: number; ringDegree: number } | undefined;
   for (const ringDegree of RING_DEGREES) {
     throwIfAborted(signal);
