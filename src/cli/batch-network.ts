@@ -65,7 +65,7 @@ export async function runBatches(
   milliseconds.keys = performance.now() - making;
 
   const { capacity } = manifest;
-  const steps = 2 * evaluations + 1;
+  const steps = (2 * evaluations + 1) * manifest.segments.length;
   const results: Tensor[] = [];
   for (let first = 0; first < images.length; first += capacity) {
     const batch = images.slice(first, first + capacity).map(({ tensor }) => tensor);

@@ -4,6 +4,7 @@ import { compile, type SourceModel } from "../builder/index.ts";
 import { createOwner } from "../owner/index.ts";
 import {
   type BatchManifest,
+  type BatchWireBytes,
   createCkksBatchOperations,
   createIntegerBatchOperations,
   type IntegerManifest,
@@ -32,8 +33,8 @@ export interface OpenBatch {
 }
 
 export interface BatchRunner {
-  /** @param timed Runs a step's work. Steps come in turns, once for each evaluation. */
-  run(images: readonly Tensor[], timed: <T>(step: BatchStep, work: () => T) => Promise<T>): Promise<Tensor[]>;
+  /** @param timed Runs a step's work. Encryptions, evaluations and decryptions come in turns, segment by segment. */
+  run(images: readonly Tensor[], timed: <T>(step: BatchStep, work: () => T) => Promise<T>): Promise<readonly Tensor[]>;
   close(): void;
 }
 
@@ -53,22 +54,28 @@ type Options = { readonly inputShape: readonly number[] } & Pick<ImageSet, "inpu
 
 function openCkks(model: SourceModel, options: Options): OpenBatch {
   const { manifest, plans, costs, predictedError } = compile(model, { ...options, objective: "throughput" });
-  const [segment, plan, cost] = [manifest.segments[0]!, plans[0]!, costs[0]!];
   return {
     manifest,
     predictedError,
     evaluations: 1,
-    bytes: { keys: cost.keyBytes, input: cost.inputBytes, output: cost.outputBytes },
+    bytes: wireBytes(costs, 1),
     async start(engine) {
       const owner = await createOwner(manifest, engine);
-      const program = prepareBatchProgram(plan, createCkksBatchOperations(plan, owner.evaluator, segment));
+      const programs = plans.map((plan, s) =>
+        prepareBatchProgram(plan, createCkksBatchOperations(plan, owner.evaluator, manifest.segments[s]!)),
+      );
       return {
         async run(images, timed) {
-          const inputs = await timed("encrypt", () => owner.encryptBatch(segment, images));
-          const outputs = await timed("evaluate", () => runBatch(program, inputs, { onInputDone: freeCiphertext }));
-          const results = await timed("decrypt", () => owner.decryptBatch(segment, outputs, images.length));
-          outputs.forEach(freeCiphertext);
-          return results;
+          let values = images;
+          for (const [s, segment] of manifest.segments.entries()) {
+            const inputs = await timed("encrypt", () => owner.encryptBatch(segment, values));
+            const outputs = await timed("evaluate", () =>
+              runBatch(programs[s]!, inputs, { onInputDone: freeCiphertext }),
+            );
+            values = await timed("decrypt", () => owner.decryptBatch(segment, outputs, images.length));
+            outputs.forEach(freeCiphertext);
+          }
+          return values;
         },
         close: owner.destroy,
       };
@@ -78,31 +85,47 @@ function openCkks(model: SourceModel, options: Options): OpenBatch {
 
 function openIntegers(model: SourceModel, options: Options): OpenBatch {
   const { manifest, plans, costs, predictedError } = compile(model, { ...options, scheme: "bfv" });
-  const [segment, plan, cost] = [manifest.segments[0]!, plans[0]!, costs[0]!];
   const { length: evaluations } = manifest.plainModuli;
   return {
     manifest,
     predictedError,
     evaluations,
-    bytes: { keys: cost.keyBytes, input: evaluations * cost.inputBytes, output: evaluations * cost.outputBytes },
+    bytes: wireBytes(costs, evaluations),
     async start(engine) {
       const owner = await createOwner(manifest, engine);
-      const programs = owner.evaluators.map((evaluator) =>
-        prepareBatchProgram(plan, createIntegerBatchOperations(plan, evaluator, segment)),
+      /** By segment, then by plain modulus. */
+      const programs = plans.map((plan, s) =>
+        owner.evaluators.map((evaluator) =>
+          prepareBatchProgram(plan, createIntegerBatchOperations(plan, evaluator, manifest.segments[s]!)),
+        ),
       );
       return {
         async run(images, timed) {
-          const outputs: ReturnType<typeof owner.encryptBatch>[] = [];
-          for (const [i, program] of programs.entries()) {
-            const inputs = await timed("encrypt", () => owner.encryptBatch(segment, images, i));
-            outputs.push(await timed("evaluate", () => runBatch(program, inputs, { onInputDone: freeCiphertext })));
+          let values = images;
+          for (const [s, segment] of manifest.segments.entries()) {
+            const outputs: ReturnType<typeof owner.encryptBatch>[] = [];
+            for (const [i, program] of programs[s]!.entries()) {
+              const inputs = await timed("encrypt", () => owner.encryptBatch(segment, values, i));
+              outputs.push(await timed("evaluate", () => runBatch(program, inputs, { onInputDone: freeCiphertext })));
+            }
+            values = await timed("decrypt", () => owner.decryptBatch(segment, outputs, images.length));
+            outputs.flat().forEach(freeCiphertext);
           }
-          const results = await timed("decrypt", () => owner.decryptBatch(segment, outputs, images.length));
-          outputs.flat().forEach(freeCiphertext);
-          return results;
+          return values;
         },
         close: owner.destroy,
       };
     },
+  };
+}
+
+/** Of all segments; the key is one, as long as the longest segment takes it. */
+function wireBytes(costs: readonly BatchWireBytes[], evaluations: number): OpenBatch["bytes"] {
+  const sum = (size: (cost: BatchWireBytes) => number): number =>
+    evaluations * costs.reduce((total, cost) => total + size(cost), 0);
+  return {
+    keys: Math.max(...costs.map(({ keyBytes }) => keyBytes)),
+    input: sum(({ inputBytes }) => inputBytes),
+    output: sum(({ outputBytes }) => outputBytes),
   };
 }
