@@ -17,7 +17,7 @@ import {
 } from "../plan/index.ts";
 import { type NetworkStep, networkSteps, segmentBounds, traceShapes } from "./network.ts";
 import { searchLayout } from "./planner/search.ts";
-import type { SourceModel } from "./torch/index.ts";
+import type { SourceModel } from "./source/source-model.ts";
 
 export interface BuildOptions {
   /** Layers of the source model (0-based) before which the key's owner decrypts and encrypts afresh. */

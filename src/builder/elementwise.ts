@@ -16,7 +16,7 @@ import {
 } from "../plan/index.ts";
 import type { InputRange } from "./calibration.ts";
 import { describeLayer, type NetworkStep, segmentBounds, selectLayers, traceShapes } from "./network.ts";
-import type { SourceModel } from "./torch/index.ts";
+import type { SourceModel } from "./source/source-model.ts";
 
 export interface ElementwiseOptions {
   /** Shape of what enters the first of the layers, without a batch axis. */

@@ -14,4 +14,5 @@ export {
   selectLayers,
   traceShapes,
 } from "./network.ts";
+export type { SourceLayer, SourceModel } from "./source/source-model.ts";
 export * from "./torch/index.ts";

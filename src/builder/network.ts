@@ -2,7 +2,7 @@
 
 import { CrcnnError } from "../errors/index.ts";
 import { formatShape, type LayerAlgebra, type Shape, type Tensor } from "../plan/index.ts";
-import type { SourceLayer, SourceModel } from "./torch/index.ts";
+import type { SourceLayer, SourceModel } from "./source/source-model.ts";
 
 /** A layer as the planner sees it. */
 export interface NetworkStep {

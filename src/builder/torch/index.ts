@@ -1,2 +1,1 @@
 export { loadTorch } from "./load.ts";
-export type { SourceLayer, SourceModel } from "./source-model.ts";

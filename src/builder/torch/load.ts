@@ -1,14 +1,14 @@
 /** The entry to the reader of torch files. */
 
 import { CrcnnError } from "../../errors/index.ts";
+import { MAX_FILE_BYTES } from "../source/limits.ts";
+import type { SourceModel } from "../source/source-model.ts";
+import { printable } from "../source/text.ts";
 import { openArchive } from "./archive.ts";
 import { isLegacy, readLegacy } from "./legacy.ts";
-import { MAX_FILE_BYTES } from "./limits.ts";
 import { toModel } from "./modules.ts";
 import type { PickleValue } from "./pickle-values.ts";
-import type { SourceModel } from "./source-model.ts";
 import { storageLoader } from "./tensors.ts";
-import { printable } from "./text.ts";
 import { unpickle } from "./unpickle.ts";
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { requireSupported, selectLayers, traceShapes } from "../../../src/builder/index.ts";
-import { loadTorch, type SourceModel } from "../../../src/builder/torch/index.ts";
+import type { SourceModel } from "../../../src/builder/source/source-model.ts";
+import { loadTorch } from "../../../src/builder/torch/index.ts";
 import { readTorchFile } from "../../../src/builder/torch/load.ts";
 import { ofKind, type PickleValue } from "../../../src/builder/torch/pickle-values.ts";
 import { readElements } from "../../../src/builder/torch/tensors.ts";
