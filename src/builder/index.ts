@@ -18,7 +18,8 @@ export {
   runModel,
   selectLayers,
   traceShapes,
+  traceValues,
 } from "./network.ts";
 export { type ReadModelOptions, readModel } from "./read-model.ts";
-export type { SourceLayer, SourceModel } from "./source/source-model.ts";
+export { MODEL_INPUT, type SourceLayer, type SourceModel } from "./source/source-model.ts";
 export * from "./torch/index.ts";

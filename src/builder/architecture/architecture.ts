@@ -4,6 +4,7 @@ import type {
   AdaptiveSize,
   AvgPool1dOptions,
   AvgPool2dOptions,
+  ConcatOptions,
   Conv1dOptions,
   Conv2dOptions,
   ConvTranspose2dOptions,
@@ -44,6 +45,10 @@ interface Normalization {
   readonly affine?: boolean | undefined;
 }
 
+interface Joining {
+  readonly inputs: readonly (string | number)[];
+}
+
 /** By kind, PyTorch's arguments in camel case, with PyTorch's defaults. */
 interface Options {
   Conv1d: Channels & Omit<Conv1dOptions, "weight" | "bias"> & { readonly kernelSize: Single };
@@ -59,6 +64,10 @@ interface Options {
   Flatten: FlattenOptions;
   Unflatten: UnflattenOptions;
   Square: object;
+  /** The sum of its inputs. */
+  Add: Joining;
+  /** torch.cat of its inputs. */
+  Concat: Joining & ConcatOptions;
   Sequential: { readonly layers: readonly LayerDescription[] };
 }
 

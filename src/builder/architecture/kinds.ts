@@ -5,14 +5,17 @@ import {
   type AvgPool1dOptions,
   type AvgPool2dOptions,
   adaptiveAvgPool2dLayer,
+  addLayer,
   avgPool1dLayer,
   avgPool2dLayer,
   type BatchNormOptions,
   batchNorm1dLayer,
   batchNorm2dLayer,
+  type ConcatOptions,
   type Conv1dOptions,
   type Conv2dOptions,
   type ConvTranspose2dOptions,
+  concatLayer,
   conv1dLayer,
   conv2dLayer,
   convTranspose2dLayer,
@@ -36,6 +39,8 @@ export type Fields = Readonly<Record<string, unknown>>;
 export interface KindDefinition {
   /** The names of its fields, besides those of every description. */
   readonly fields: readonly string[];
+  /** It takes two inputs or more, others take one. */
+  readonly joins?: boolean;
   /** The shapes of its weights, by the names that they have in a state_dict. */
   weights(fields: FieldReader): ReadonlyMap<string, Shape>;
   /** Names in a state_dict that say nothing of the layer. */
@@ -89,6 +94,8 @@ export const KINDS: ReadonlyMap<string, KindDefinition> = new Map<string, KindDe
     weightless(["dim", "unflattenedSize"], (fields) => unflattenLayer(fields as unknown as UnflattenOptions)),
   ],
   ["Square", weightless([], squareLayer)],
+  ["Add", { ...weightless([], addLayer), joins: true }],
+  ["Concat", { ...weightless(["dim"], (fields) => concatLayer(fields as ConcatOptions)), joins: true }],
   ["Identity", weightless([], () => identityLayer())],
   ...DROPOUTS.map((kind) => [kind, weightless(["p"], () => identityLayer(kind satisfies IdentityKind))] as const),
 ]);

@@ -92,7 +92,7 @@ function placeOne(value: unknown, { path, index, prefix, depth, bare }: Place, p
   if (known !== undefined) throw malformed(`${path}.name`, `is "${position}", which ${known} has already`);
   placing.paths.set(position, path);
   const inputs = fields.inputs === undefined ? [placing.current] : inputsOf(fields.inputs, `${path}.inputs`, placing);
-  if (inputs.length !== 1) throw malformed(`${path}.inputs`, `must name one layer, ${kind} takes one input`);
+  checkInputCount(inputs.length, kind, path);
 
   if (kind === SEQUENTIAL) {
     checkFields(fields, ["layers"], kind, path);
@@ -113,11 +113,17 @@ function placeOne(value: unknown, { path, index, prefix, depth, bare }: Place, p
       fields,
       definition,
       shapes: definition?.weights(fieldReader(fields, path)) ?? new Map(),
-      inputs: inputs[0] === number - 1 ? undefined : inputs,
+      inputs: inputs.length === 1 && inputs[0] === number - 1 ? undefined : inputs,
     });
     placing.current = number;
   }
   placing.outputs.set(position, placing.current);
+}
+
+function checkInputCount(count: number, kind: string, path: string): void {
+  const joins = KINDS.get(kind)?.joins ?? false;
+  if (joins && count < 2) throw malformed(`${path}.inputs`, `must name two layers or more, which ${kind} joins`);
+  if (!joins && count !== 1) throw malformed(`${path}.inputs`, `must name one layer, ${kind} takes one input`);
 }
 
 function kindOf({ kind }: Fields, path: string): string {

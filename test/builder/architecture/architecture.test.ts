@@ -100,6 +100,16 @@ describe("what is wrong with an architecture is said with its path", () => {
       [{ kind: "Square" }, { kind: "Square", inputs: [0, -1] }],
       "architecture[1].inputs must name one layer, Square takes one",
     ],
+    [
+      "a sum of one",
+      [{ kind: "Add", inputs: [-1] }],
+      "architecture[0].inputs must name two layers or more, which Add joins",
+    ],
+    [
+      "a sum of the layer before",
+      [{ kind: "Square" }, { kind: "Concat" }],
+      "architecture[1].inputs must name two layers",
+    ],
   ])("%s", (_, value, words) => {
     const error = refusal(() => (typeof value === "string" ? parseArchitecture(value, "net.json") : parse(value)));
     expect(error.code).toBe("INVALID_ARCHITECTURE");
@@ -217,6 +227,39 @@ describe("names and numbers of layers", () => {
     const output = runModel(model, { shape: [2, 8], data: new Float64Array(16).fill(1) });
     expect(output.shape).toEqual([5]);
     expect(output.data.every(Number.isFinite)).toBe(true);
+  });
+
+  test("inputs are names and numbers; a Sequential stands for its last layer, and reads for its first", () => {
+    const architecture: Architecture = [
+      { kind: "Square", name: "a" },
+      {
+        kind: "Sequential",
+        name: "block",
+        inputs: [-1],
+        layers: [
+          { kind: "Identity", name: "x" },
+          { kind: "Sequential", layers: [] },
+          { kind: "Square", name: "y" },
+        ],
+      },
+      { kind: "Add", name: "sum", inputs: ["a", "block", -1, 1] },
+      { kind: "Square", inputs: ["block.x"] },
+      { kind: "Concat", dim: -1, inputs: ["sum", 4] },
+      { kind: "Identity", inputs: ["4"] },
+    ];
+    const model = readModel(floatTensors({}), { architecture });
+    expect(model.layers.map(({ position, inputs }) => [position, inputs])).toEqual([
+      ["a", undefined],
+      ["block.x", [-1]],
+      ["block.y", undefined],
+      ["sum", [0, 2, -1, 1]],
+      ["3", [1]],
+      ["4", [3, 4]],
+      ["5", undefined],
+    ]);
+    // a = x^2, block = x^2, sum = 2 x^2 + 2 x, then x^2.
+    const { data } = runModel(model, { shape: [2], data: Float64Array.of(1, 3) });
+    expect([...data]).toEqual([4, 24, 1, 9]);
   });
 
   test("layers that do not run encrypted are kept and refused by name, with their weights", () => {
