@@ -6,7 +6,7 @@ import { printable } from "./text.ts";
 
 /** What is wrong with a file of weights alone that is given alone, said once for all readers. */
 export const PASS_ARCHITECTURE =
-  "pass its layers as architecture (on the command line --architecture FILE.json), or save the network itself with torch.save(model, path)";
+  "list its layers, load(source, { architecture }) or --architecture FILE.json, or save the network itself with torch.save(model, path)";
 
 /**
  * Reads a file with its name before each message.

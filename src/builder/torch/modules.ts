@@ -87,7 +87,7 @@ function checkRoot(model: ModuleObject): ModuleObject {
   }
   throw new CrcnnError(
     "UNSUPPORTED_MODEL",
-    `its network is of the class ${name}, whose forward is code and not in the file: pass its layers as architecture, or save it as a torch.nn.Sequential`,
+    `its network is of the class ${name}, whose forward is code and not in the file: list its layers, load(source, { architecture }) or --architecture FILE.json, or save it as a torch.nn.Sequential`,
   );
 }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import {
   type Architecture,
@@ -167,6 +168,12 @@ describe("options that only the layer can judge", () => {
       /^model: architecture\[0\]/,
     );
   });
+});
+
+test("the README's architecture is one", () => {
+  const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+  const [, text] = /```json\n([\s\S]*?)```/.exec(readme) as unknown as [string, string];
+  expect(parseArchitecture(text)).toHaveLength(4);
 });
 
 describe("names and numbers of layers", () => {

@@ -181,7 +181,9 @@ describe("what torch.save wraps around a state_dict", () => {
     );
     const net = module(["net", "Net"], {}, { 0: inner, unused: "N" });
     expect(run(net)).toBe(48);
-    expect(refusal(() => readModel(torchFile(net, DATA))).message).toContain("pass its layers as architecture");
+    expect(refusal(() => readModel(torchFile(net, DATA))).message).toContain(
+      "list its layers, load(source, { architecture })",
+    );
   });
 
   test.each([
