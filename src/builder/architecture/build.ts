@@ -46,7 +46,7 @@ function requireWeights({ path, kind, prefix, shapes }: PlacedLayer, wrapper: st
     if (found === undefined) {
       const remedy = name === "bias" ? `; write "bias": false at ${path} if the layer has none` : "";
       throw mismatch(
-        `its state_dict has no entry "${key}", which ${path} (${kind}) needs with the shape ${formatShape(wanted)}; it has ` +
+        `its state_dict has no entry "${printable(key)}", which ${path} (${kind}) needs with the shape ${formatShape(wanted)}; it has ` +
           `${listKeys(state)}${remedy}`,
       );
     }
@@ -70,14 +70,14 @@ function requireNothingElse(layers: readonly PlacedLayer[], wrapper: string, sta
     if (known.has(key) || refused.some((prefix) => key.startsWith(prefix))) continue;
     throw mismatch(
       `its state_dict has the entry "${printable(key)}" of shape ${formatShape(shape) || "scalar"}, which belongs to no layer of the ` +
-        `architecture; the layers are ${listOf(layers.map(({ kind, position }) => `${position} (${kind})`))}`,
+        `architecture; the layers are ${listOf(layers.map(({ kind, position }) => `${printable(position)} (${kind})`))}`,
     );
   }
 }
 
 function makeLayer(placed: PlacedLayer, wrapper: string, state: StateDict, budget: ElementBudget): Layer {
   const { kind, position, definition, prefix, shapes, fields } = placed;
-  const label = `layer ${position} (${kind})`;
+  const label = `layer ${printable(position)} (${kind})`;
   if (definition === undefined) {
     throw new CrcnnError("UNSUPPORTED_LAYER", `${label} does not run encrypted: ${adviceFor(kind)}`);
   }

@@ -186,6 +186,27 @@ describe("what torch.save wraps around a state_dict", () => {
     );
   });
 
+  test("networks that hold themselves, or names without an end, are refused", () => {
+    // Each module is put into the memo and holds the one before it under two names: 2^20 paths.
+    const empty = module(["net", "Net"]);
+    const doubled = Array.from({ length: 20 }).reduce<string>(
+      (inner) => module(["net", "Net"], {}, { a: `${inner}q\x01`, b: "h\x01" }),
+      empty,
+    );
+    const long = Array.from({ length: 6 }).reduce<string>(
+      (inner) => module(["net", "Net"], {}, { ["x".repeat(200)]: inner }),
+      empty,
+    );
+    for (const [body, words] of [
+      [doubled, "more than 10000 layers and weights"],
+      [long, "a name of more than 1000 characters"],
+    ] as const) {
+      const error = refusal(() => read(body));
+      expect(error.code).toBe("LIMIT_EXCEEDED");
+      expect(error.message).toContain(words);
+    }
+  });
+
   test.each([
     ["a tensor", tensor(storage("0", 2), [1, 2], [2, 1]), "it holds a tensor, not a state_dict"],
     ["a number", integer(3), "it holds the number 3, not a state_dict"],
