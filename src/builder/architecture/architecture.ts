@@ -11,6 +11,7 @@ import type {
   FlattenOptions,
   IdentityKind,
   Pair,
+  PolynomialOptions,
   SidePadding,
   Single,
   UnflattenOptions,
@@ -64,6 +65,7 @@ interface Options {
   Flatten: FlattenOptions;
   Unflatten: UnflattenOptions;
   Square: object;
+  Polynomial: PolynomialOptions;
   /** The sum of its inputs. */
   Add: Joining;
   /** torch.cat of its inputs. */
