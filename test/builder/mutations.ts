@@ -7,6 +7,7 @@ import { openZip } from "../../src/builder/torch/zip.ts";
 import { readNpy } from "../../src/data/index.ts";
 import { CrcnnError } from "../../src/errors/index.ts";
 import { type Shape, sizeOf } from "../../src/plan/index.ts";
+import { architectureFixture } from "../helpers/architectures.ts";
 import { fixture, jsonFixture } from "./torch/fixtures.ts";
 import { zipFile } from "./torch/pickle.ts";
 
@@ -110,7 +111,7 @@ function targets(): Target[] {
   const wholes = variants.flatMap(({ name, input_shape: inputShape }): Sample[] =>
     inputShape ? [{ bytes: fixture(`variants/${name}.pt`), inputShape }] : [],
   );
-  const architecture = parseArchitecture(new TextDecoder().decode(fixture("architectures/lenet1-square.json")));
+  const architecture = architectureFixture("lenet1-square");
   const control: Architecture = { kind: "Linear", inFeatures: 2, outFeatures: 2, bias: false };
   const lenet = (form: string): Sample => ({
     bytes: fixture(`models/lenet1-square/lenet1-square.${form}`),
