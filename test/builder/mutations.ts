@@ -11,7 +11,7 @@ import { architectureFixture } from "../helpers/architectures.ts";
 import { fixture, jsonFixture } from "./torch/fixtures.ts";
 import { zipFile } from "./torch/pickle.ts";
 
-const MOST_MILLISECONDS = 2000;
+const MOST_MILLISECONDS = 1000;
 const MOST_MEBIBYTES = 200;
 
 /** Marsaglia's xorshift: integers in [0, bound). */
@@ -204,6 +204,17 @@ function targets(): Target[] {
 
 const ONE_LINE = /^[^\p{Cc}\p{Zl}\p{Zp}]{10,1000}$/u;
 
+/** What reading throws, and the milliseconds that it takes. */
+function attempt(target: Target, bytes: Uint8Array): [error: unknown, milliseconds: number] {
+  const start = performance.now();
+  try {
+    target.read(bytes);
+    return [undefined, performance.now() - start];
+  } catch (error) {
+    return [error, performance.now() - start];
+  }
+}
+
 /** Has every kind of file damaged so many times, and holds each to an answer or an error of ours. */
 export function survive(seed: number, count: number): void {
   const before = process.resourceUsage().maxRSS;
@@ -213,17 +224,20 @@ export function survive(seed: number, count: number): void {
     let [accepted, slowest] = [0, 0];
     for (let i = 0; i < count; i++) {
       const bytes = target.mutant(random);
-      const start = performance.now();
-      try {
-        target.read(bytes);
-        accepted++;
-      } catch (error) {
-        const fine = error instanceof CrcnnError && ONE_LINE.test(error.message);
-        if (!fine) expect.unreachable(`${target.name}, seed ${seed}, mutant ${i}: ${(error as Error).stack}`);
+      const which = `${target.name}, seed ${seed}, mutant ${i}`;
+      const [error, first] = attempt(target, bytes);
+      let taken = first;
+      // Other processes may have had the processor: what is slow is so every time.
+      for (let again = 0; again < 3 && taken > MOST_MILLISECONDS; again++) {
+        const [, repeated] = attempt(target, bytes);
+        taken = Math.min(taken, repeated);
       }
-      const taken = performance.now() - start;
       slowest = Math.max(slowest, taken);
-      if (taken > MOST_MILLISECONDS) expect.unreachable(`${target.name}, seed ${seed}, mutant ${i} took ${taken} ms`);
+      if (taken > MOST_MILLISECONDS) expect.unreachable(`${which} took ${taken} ms`);
+      if (error === undefined) accepted++;
+      else if (!(error instanceof CrcnnError && ONE_LINE.test(error.message))) {
+        expect.unreachable(`${which}: ${(error as Error).stack}`);
+      }
     }
     tally.push(`${target.name}: ${count - accepted} of ${count} refused, at most ${slowest.toFixed(0)} ms`);
     // Neither all nor none: something is damaged, and something is looked at behind the first check.
