@@ -3,6 +3,7 @@
 import { CrcnnError, type ErrorCode } from "../../errors/index.ts";
 
 const SAVE_AGAIN = "save the network with torch.save(model, path)";
+const USE_LOAD = "read it with load(source, { architecture })";
 const FETCH_AGAIN = "download the file itself";
 
 type Verdict = readonly [code: ErrorCode, what: string, remedy: string];
@@ -40,7 +41,7 @@ function classify(bytes: Uint8Array): Verdict {
   }
   // The header's length, then JSON: https://github.com/huggingface/safetensors#format.
   if (start[8] === "{" && start.startsWith("\0\0", 6)) {
-    return ["UNSUPPORTED_FILE", "it is a safetensors file, which holds weights without layers", SAVE_AGAIN];
+    return ["UNSUPPORTED_FILE", "it is a safetensors file, which holds weights without layers", USE_LOAD];
   }
   // ModelProto: ir_version as field 1, a varint, then field 2 (producer) or another early field.
   if (bytes[0] === 0x08 && bytes[1] < 0x20 && [0x12, 0x3a, 0x42].includes(bytes[2])) {
