@@ -13,6 +13,7 @@ export {
   runModel,
   selectLayers,
   traceShapes,
+  traceValues,
 } from "./network.ts";
-export type { SourceLayer, SourceModel } from "./source/source-model.ts";
+export { MODEL_INPUT, type SourceLayer, type SourceModel } from "./source/source-model.ts";
 export * from "./torch/index.ts";
