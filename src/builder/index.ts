@@ -15,5 +15,6 @@ export {
   traceShapes,
   traceValues,
 } from "./network.ts";
+export * from "./onnx/index.ts";
 export { MODEL_INPUT, type SourceLayer, type SourceModel } from "./source/source-model.ts";
 export * from "./torch/index.ts";

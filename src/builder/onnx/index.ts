@@ -1,0 +1,1 @@
+export { isOnnx, loadOnnx } from "./load.ts";
