@@ -16,7 +16,10 @@ export const FOLDS: ReadonlyMap<string, Fold> = new Map<string, Fold>([
   ["ConstantOfShape", constantOfShape],
   ["Div", arithmetic((a, b) => a / b, Math.trunc)],
   ["Gather", gather],
+  ["Floor", each(Math.floor)],
   ["Identity", ({ inputs }) => inputs[0] as Constant],
+  // Of the divisor's sign: the other kind is for floats.
+  ["Mod", arithmetic((a, b) => a - b * Math.floor(a / b))],
   ["Mul", arithmetic((a, b) => a * b)],
   ["Neg", each((a) => -a)],
   ["Pow", arithmetic((a, b) => a ** b)],

@@ -3,6 +3,7 @@
 import { CrcnnError } from "../../errors/index.ts";
 import { identityLayer } from "../../layers/index.ts";
 import { sizeOf } from "../../plan/index.ts";
+import { adviceFor } from "../source/refusals.ts";
 import { MODEL_INPUT, type SourceModel } from "../source/source-model.ts";
 import { printable } from "../source/text.ts";
 import { FOLDS } from "./fold.ts";
@@ -103,12 +104,11 @@ function readNode(operation: Operation): Value | readonly Value[] {
   const constant = operator !== "Shape" && operation.inputs.every((value) => value?.kind !== "activation");
   const read = constant ? FOLDS.get(operator) : OPERATORS.get(operator);
   if (read === undefined) {
-    const known = [...OPERATORS.keys()].join(", ");
     throw new CrcnnError(
       "UNSUPPORTED_LAYER",
       constant
         ? `${operation.label} works on constants alone, and is not computed here: export the network with constant folding`
-        : `${operation.label} does not run encrypted; operators that are read: ${known}`,
+        : `${operation.label} does not run encrypted: ${adviceFor(printable(operator))}`,
     );
   }
   const result = read(operation);

@@ -2,7 +2,7 @@
 
 import { conv1dLayer, conv2dLayer, convTranspose2dLayer } from "../../../layers/index.ts";
 import { sizeOf, type Tensor } from "../../../plan/index.ts";
-import { invalid, type Operation } from "../operation.ts";
+import { invalid, type Operation, unsupported } from "../operation.ts";
 import type { Activation } from "../values.ts";
 import {
   imageWindow,
@@ -99,6 +99,12 @@ function cutOff(
     const span = dilations[axis] * (kernel[axis] - 1) + 1;
     return strides[axis] * (lengths[axis] - 1) + outputPadding[axis] + span - size;
   });
+  if (totals.some((total) => total < 0)) {
+    throw unsupported(
+      operation,
+      "makes more outputs than its inputs spread to: export it with output_padding and pads",
+    );
+  }
   // The standard's formula gives the odd one to the beginning unless SAME_UPPER is asked for.
   return splitPadding(totals, autoPad === "SAME_UPPER" ? "SAME_UPPER" : "SAME_LOWER");
 }

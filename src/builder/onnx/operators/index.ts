@@ -9,7 +9,8 @@ import { batchNormalization } from "./normalization.ts";
 import { pad, slice, split } from "./padding.ts";
 import { averagePool, globalAveragePool, reduceMean } from "./pooling.ts";
 import { REFUSED } from "./refused.ts";
-import { concat, flatten, reshape, squeeze, transpose, unsqueeze } from "./shapes.ts";
+import { resize, upsample } from "./resize.ts";
+import { concat, depthToSpace, flatten, reshape, spaceToDepth, squeeze, transpose, unsqueeze } from "./shapes.ts";
 import { cast, shapeOf, unchanged } from "./unchanged.ts";
 
 /** Reads a node of which at least one input depends on the image; the first outputs, in order. */
@@ -24,6 +25,7 @@ export const OPERATORS: ReadonlyMap<string, OperatorReader> = new Map<string, Op
   ["Concat", concat],
   ["Conv", conv],
   ["ConvTranspose", convTranspose],
+  ["DepthToSpace", depthToSpace],
   ["Div", div],
   ["Dropout", unchanged],
   ["Flatten", flatten],
@@ -37,13 +39,16 @@ export const OPERATORS: ReadonlyMap<string, OperatorReader> = new Map<string, Op
   ["Pow", pow],
   ["ReduceMean", reduceMean],
   ["Reshape", reshape],
+  ["Resize", resize],
   ["Shape", shapeOf],
   ["Slice", slice],
+  ["SpaceToDepth", spaceToDepth],
   ["Split", split],
   ["Squeeze", squeeze],
   ["Sub", sub],
   ["Sum", sumOf],
   ["Transpose", transpose],
   ["Unsqueeze", unsqueeze],
+  ["Upsample", upsample],
   ...REFUSED,
 ]);

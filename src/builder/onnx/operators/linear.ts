@@ -60,7 +60,7 @@ function timesMatrix(operation: Operation): Activation {
   const vector = constant.shape.length === 1;
   const matrix = requireMatrix(
     operation,
-    vector ? { shape: [...constant.shape, 1], data: constant.data } : withoutOnes(constant),
+    vector ? { shape: [...constant.shape, 1], data: constant.data } : withoutOnes(constant, x),
   );
   const weight = transposed(matrix);
   const product = operation.emit(() => linearLayer({ weight }), x);
@@ -73,15 +73,16 @@ function matrixTimes(operation: Operation): Activation {
   const x = operation.activation(1);
   const axes = x.shape.length;
   if (axes < 2) throw mixesImages(operation, "a constant matrix stands to the left of them");
-  const weight = requireMatrix(operation, withoutOnes(operation.weight(0, "matrix")));
+  const weight = requireMatrix(operation, withoutOnes(operation.weight(0, "matrix"), x));
   const swap = [...Array.from({ length: axes - 1 }, (_, axis) => axis), axes, axes - 1];
   const turned = operation.emit(() => permuteLayer(swap), x);
   const product = operation.emit(() => linearLayer({ weight }), turned);
   return operation.emit(() => permuteLayer(swap), product);
 }
 
-function withoutOnes({ shape, data }: Tensor): Tensor {
-  const extra = Math.max(0, shape.length - 2);
+/** A stack of one matrix as that matrix, where the other operand has as many axes. */
+function withoutOnes({ shape, data }: Tensor, x: Activation): Tensor {
+  const extra = shape.length <= x.shape.length + 1 ? Math.max(0, shape.length - 2) : 0;
   return shape.slice(0, extra).every((size) => size === 1) ? { shape: shape.slice(extra), data } : { shape, data };
 }
 

@@ -6,6 +6,9 @@ import { axisOf, imageAxes, invalid, mixesImages, type Operation, unsupported } 
 import type { Activation } from "../values.ts";
 import { padImage, reshaped } from "./spatial.ts";
 
+/** Exporters write this, or more, for an end that is open. */
+const MAX_INT32 = 2 ** 31 - 1;
+
 export function pad(operation: Operation): Activation {
   const { attributes } = operation;
   const x = operation.activation(0);
@@ -71,8 +74,10 @@ export function slice(operation: Operation): Activation {
   if ([ends, given, steps].some((list) => list.length !== starts.length)) {
     throw invalid(operation, "has lists of starts, ends, axes and steps that differ in length");
   }
-  const axes = imageAxes(operation, given, x);
-  return axes.reduce((tensor, axis, i) => {
+  return given.reduce((tensor, along, i) => {
+    // All images of the batch.
+    if (along === 0 && starts[i] === 0 && ends[i] >= MAX_INT32 && steps[i] === 1) return tensor;
+    const [axis] = imageAxes(operation, [along], tensor);
     const size = tensor.shape[axis];
     const [from, to] = [starts[i], ends[i]].map((at) => Math.min(size, Math.max(0, at < 0 ? at + size : at)));
     if (!(steps[i] >= 1) || from >= to) {

@@ -32,7 +32,9 @@ export function averagePool(operation: Operation): Activation {
   if (window.dilations.some((dilation) => dilation !== 1)) {
     throw unsupported(operation, `averages with dilations [${window.dilations.join(", ")}]: only 1 runs`);
   }
-  const countIncludePad = operation.attributes.flag("count_include_pad", false);
+  const unpaddedInput = [...window.before, ...window.after].every((zeros) => zeros === 0);
+  // Without padding both are the same, and PyTorch counts it.
+  const countIncludePad = operation.attributes.flag("count_include_pad", false) || unpaddedInput;
   // Before version 10 windows never left the input; nor do they where lengths come out even.
   const ceilMode = operation.attributes.flag("ceil_mode", false) && leavesInput(window, x.shape.slice(1));
   if (isSymmetric(window) && window.before.every((pad, axis) => pad <= kernel[axis] / 2)) {
@@ -109,9 +111,6 @@ export function reduceMean(operation: Operation): Activation {
   const axes = imageAxes(operation, given.length === 0 ? [0] : given, x);
   const kept = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
   const wanted = keep ? kept : x.shape.filter((_, axis) => !axes.includes(axis));
-  if (wanted.length === 0) {
-    throw unsupported(operation, "leaves no axis but that of the batch: keep one of size 1 (keepdims)");
-  }
   const mean =
     axes.includes(0) || x.shape.length !== 3 ? meanOverAxes(operation, x, axes) : spatialMean(operation, x, axes);
   return reshaped(operation, mean, wanted);

@@ -2,7 +2,7 @@
 
 import { concatLayer, flattenLayer, permuteLayer } from "../../../layers/index.ts";
 import { sizeOf } from "../../../plan/index.ts";
-import { axisOf, imageAxes, invalid, mixesImages, type Operation, unsupported, withBatch } from "../operation.ts";
+import { axisOf, imageAxes, invalid, mixesImages, type Operation, withBatch } from "../operation.ts";
 import type { Activation, Size } from "../values.ts";
 import { reshaped } from "./spatial.ts";
 
@@ -97,11 +97,50 @@ export function concat(operation: Operation): Activation {
   return operation.emit(() => concatLayer({ dim: dim + 1 }), ...parts);
 }
 
+/** PyTorch's PixelShuffle (CRD), and the same with the blocks first (DCR). */
+export function depthToSpace(operation: Operation): Activation {
+  const { x, block, channels, height, width } = blocksOf(operation);
+  const mode = operation.attributes.text("mode", "DCR");
+  const depth = channels / block ** 2;
+  if (!Number.isInteger(depth) || (mode !== "DCR" && mode !== "CRD")) {
+    throw invalid(operation, `makes blocks of ${block} of ${channels} channels by mode "${mode}"`);
+  }
+  const blocksFirst = mode === "DCR";
+  const split = blocksFirst ? [block, block, depth, height, width] : [depth, block, block, height, width];
+  const order = blocksFirst ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3];
+  const turned = operation.emit(() => permuteLayer(order), reshaped(operation, x, split));
+  return reshaped(operation, turned, [depth, height * block, width * block]);
+}
+
+export function spaceToDepth(operation: Operation): Activation {
+  const { x, block, channels, height, width } = blocksOf(operation);
+  const [rows, columns] = [height / block, width / block];
+  if (!Number.isInteger(rows) || !Number.isInteger(columns)) {
+    throw invalid(operation, `cuts ${withBatch(x.shape)} into blocks of ${block}`);
+  }
+  const split = reshaped(operation, x, [channels, rows, block, columns, block]);
+  const turned = operation.emit(() => permuteLayer([0, 3, 5, 1, 2, 4]), split);
+  return reshaped(operation, turned, [channels * block ** 2, rows, columns]);
+}
+
+function blocksOf(operation: Operation): {
+  readonly x: Activation;
+  readonly block: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+} {
+  const x = operation.activation(0);
+  const block = operation.attributes.integer("blocksize");
+  if (x.shape.length !== 3 || block < 1) {
+    throw invalid(operation, `rearranges ${withBatch(x.shape)} in blocks of ${block}`);
+  }
+  const [channels, height, width] = x.shape;
+  return { x, block, channels, height, width };
+}
+
 /** Another shape of one image's values, by PyTorch's Flatten where that is what it is. */
 function shaped(operation: Operation, x: Activation, shape: readonly number[]): Activation {
-  if (shape.length === 0) {
-    throw unsupported(operation, "leaves no axis but that of the batch: keep the last axis, of size 1");
-  }
   if (shape.length === 1 && x.shape.length > 1) return operation.emit(() => flattenLayer(), x);
   return reshaped(operation, x, shape);
 }
