@@ -1,1 +1,2 @@
-export { isOnnx, loadOnnx } from "./load.ts";
+export { isOnnx } from "./is-onnx.ts";
+export { loadOnnx } from "./load.ts";

@@ -1,9 +1,8 @@
 /** The entry to the reader of ONNX files. */
 
-import { CrcnnError } from "../../errors/index.ts";
-import { MAX_FILE_BYTES } from "../source/limits.ts";
+import type { CrcnnError } from "../../errors/index.ts";
+import { requireFileSize, withFileName } from "../source/file.ts";
 import type { SourceModel } from "../source/source-model.ts";
-import { printable } from "../source/text.ts";
 import { readMessages } from "./messages.ts";
 import { readNetwork } from "./network.ts";
 
@@ -23,28 +22,18 @@ import { readNetwork } from "./network.ts";
  * element type, data in other files), UNSUPPORTED_LAYER, UNSUPPORTED_MODEL, LIMIT_EXCEEDED; TypeError for what is no Uint8Array.
  */
 export function loadOnnx(bytes: Uint8Array, name = "model"): SourceModel {
-  if (!(bytes instanceof Uint8Array))
+  if (!(bytes instanceof Uint8Array)) {
     throw new TypeError("bytes must be a Uint8Array: the content of a file, not its name");
-  const explain = (error: CrcnnError): CrcnnError =>
-    new CrcnnError(error.code, `${printable(name)}: ${error.message}`, { cause: error });
-  try {
-    if (bytes.length > MAX_FILE_BYTES) {
-      throw new CrcnnError("LIMIT_EXCEEDED", `the file has ${bytes.length} bytes, at most ${MAX_FILE_BYTES} are read`);
-    }
-    return readNetwork(readMessages(bytes), explain);
-  } catch (error) {
-    throw error instanceof CrcnnError ? explain(error) : error;
   }
+  return withFileName(name, (explain) => readOnnx(bytes, explain));
 }
 
-/** Tags of ModelProto's fields that a file may continue with after its first: texts, numbers, the graph, the operator sets. */
-const NEXT_TAGS: readonly (number | undefined)[] = [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42];
-const IR_VERSION_TAG = 0x08;
-/** Far above any version of the format so far, and below the control characters that begin other files. */
-const MAX_IR_VERSION = 0x40;
-
-/** True for content that begins as an ONNX file does, with the version of its format. Whether it is one is for {@link loadOnnx} to say. */
-export function isOnnx(bytes: Uint8Array): boolean {
-  const [tag, version, next] = bytes;
-  return tag === IR_VERSION_TAG && version !== undefined && version < MAX_IR_VERSION && NEXT_TAGS.includes(next);
+/**
+ * As {@link loadOnnx}, without the file's name.
+ *
+ * @param explain puts it before a refusal, which is kept.
+ */
+export function readOnnx(bytes: Uint8Array, explain: (error: CrcnnError) => CrcnnError): SourceModel {
+  requireFileSize(bytes);
+  return readNetwork(readMessages(bytes), explain);
 }

@@ -27,6 +27,11 @@ const SUPPORTED =
   "Conv1d, Conv2d, ConvTranspose2d, Linear, AvgPool1d, AvgPool2d, AdaptiveAvgPool2d, BatchNorm1d, BatchNorm2d, ZeroPad2d, Flatten, " +
   "Unflatten, Dropout, Identity and a class Square";
 
+/** True for a kind of layer that is known not to run encrypted. */
+export function hasAdvice(name: string): boolean {
+  return ADVICE.has(name);
+}
+
 /** What would be right instead of a layer of this class of torch.nn. */
 export function adviceFor(name: string): string {
   return ADVICE.get(name) ?? `the layers that run encrypted are ${SUPPORTED}, in a torch.nn.Sequential`;

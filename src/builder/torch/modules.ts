@@ -1,6 +1,7 @@
 /** From the object that a file holds to the layers of a model, in the order in which they run. */
 
 import { CrcnnError } from "../../errors/index.ts";
+import { PASS_ARCHITECTURE } from "../source/file.ts";
 import { MAX_LAYERS } from "../source/limits.ts";
 import { adviceFor } from "../source/refusals.ts";
 import { layerOrRefusal } from "../source/refused-layer.ts";
@@ -86,7 +87,7 @@ function checkRoot(model: ModuleObject): ModuleObject {
   }
   throw new CrcnnError(
     "UNSUPPORTED_MODEL",
-    `its network is of the class ${name}, whose forward is code and not in the file: save it as a torch.nn.Sequential`,
+    `its network is of the class ${name}, whose forward is code and not in the file: list its layers, load(source, { architecture }) or --architecture FILE.json, or save it as a torch.nn.Sequential`,
   );
 }
 
@@ -97,7 +98,7 @@ function notAModel(root: PickleValue): CrcnnError {
   if (root instanceof Map) {
     const tensors = [...root.values()].some((value) => ofKind(value, "tensor"));
     const what = tensors ? "a state_dict (weights without layers)" : "a dictionary, perhaps a training checkpoint";
-    return new CrcnnError("UNSUPPORTED_FILE", `it holds ${what}, not a network: ${SAVE_MODEL}`);
+    return new CrcnnError("UNSUPPORTED_FILE", `it holds ${what}, not a network: ${PASS_ARCHITECTURE}`);
   }
   return new CrcnnError("INVALID_FILE", `it holds ${describe(root)}, not a network: ${SAVE_MODEL}`);
 }

@@ -1,8 +1,9 @@
+import { execFileSync } from "node:child_process";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
-import { loadTorch, readTorchFile } from "../../../src/builder/torch/load.ts";
-import { ofKind, type PickleValue } from "../../../src/builder/torch/pickle-values.ts";
-import { readElements } from "../../../src/builder/torch/tensors.ts";
-import { fixture, jsonFixture, refusal } from "./fixtures.ts";
+import { type Architecture, readModel, runModel } from "../../src/builder/index.ts";
+import { loadTorch } from "../../src/builder/torch/index.ts";
+import { fixture, jsonFixture, refusal } from "./torch/fixtures.ts";
 
 interface Row {
   readonly file: string;
@@ -11,48 +12,87 @@ interface Row {
 
 const { files } = jsonFixture<{ files: Row[] }>("evil/manifest.json");
 const MOST_MILLISECONDS = 1000;
+const MOST_MEBIBYTES = 200;
 const PROTOTYPE = Reflect.ownKeys(Object.prototype);
+/** The controls are state_dicts of one entry, the matrix [[1, 2], [3, 4]] called `weight`. */
+const CONTROL: Architecture = { kind: "Linear", inFeatures: 2, outFeatures: 2, bias: false };
 
 afterEach(() => {
   expect(Reflect.ownKeys(Object.prototype)).toEqual(PROTOTYPE);
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
 });
 
-function weightOf(root: PickleValue): number[] {
-  const tensor = ofKind((root as Map<string, PickleValue>).get("weight"), "tensor");
-  return [...(readElements(tensor!) ?? [])];
+/** The matrix of a file, by the layer's answers to unit vectors; throws what the reader throws. */
+function matrixOf(file: string): number[] {
+  const model = readModel(fixture(`evil/${file}`), { architecture: CONTROL, name: file });
+  const columns = [Float64Array.of(1, 0), Float64Array.of(0, 1)].map((data) => runModel(model, { shape: [2], data }));
+  return [0, 1].flatMap((row) => columns.map(({ data }) => data[row]));
 }
 
-describe("the reader below the model", () => {
-  // These hold state_dicts, a number or a tuple, which only the model's reader refuses.
-  const refusedAbove = new Set(["pickle/returns-int.pt"]);
-
+describe("files as weights of a layer", () => {
   test.each(files)("$file: $answer", ({ file, answer }) => {
-    const bytes = fixture(`evil/${file}`);
     const start = performance.now();
-    if (answer === "loads") expect(weightOf(readTorchFile(bytes))).toEqual([1, 2, 3, 4]);
-    else if (answer === "error" && !refusedAbove.has(file)) refusal(() => readTorchFile(bytes));
-    else {
+    if (answer === "loads") expect(matrixOf(file)).toEqual([1, 2, 3, 4]);
+    else if (answer === "error") {
+      // Refused for what is wrong with it, not because the layer would be another.
+      expect(refusal(() => matrixOf(file)).code).not.toBe("STATE_MISMATCH");
+    } else {
+      let matrix: number[] | undefined;
       try {
-        const root = readTorchFile(bytes);
-        if (answer === "loads-or-error") expect(weightOf(root)).toEqual([1, 2, 3, 4]);
+        matrix = matrixOf(file);
       } catch (error) {
         refusal(() => {
           throw error;
         });
       }
+      if (answer === "loads-or-error" && matrix) expect(matrix).toEqual([1, 2, 3, 4]);
     }
     expect(performance.now() - start).toBeLessThan(MOST_MILLISECONDS);
   });
 
-  test("big-endian storages are swapped", () => {
-    expect(weightOf(readTorchFile(fixture("evil/storage/big-endian.pt")))).toEqual([1, 2, 3, 4]);
+  test("all kinds are there", () => {
+    expect(new Set(files.map(({ file }) => file.split("/").at(-2) ?? "control"))).toEqual(
+      new Set(["control", "pickle", "storage", "zip", "legacy", "safetensors", "foreign"]),
+    );
   });
 });
 
-describe("the reader of models", () => {
+test("all of them together take little time and memory in a process that may neither write nor start another", () => {
+  const permission = process.allowedNodeEnvironmentFlags.has("--permission")
+    ? "--permission"
+    : "--experimental-permission";
+  const program = `
+    import { readFileSync } from "node:fs";
+    import { readModel } from ${JSON.stringify(pathToFileURL(fileURLToPath(new URL("../../dist/builder/index.js", import.meta.url))).href)};
+    const files = JSON.parse(process.argv[1]).map((file) => readFileSync(file));
+    const before = process.memoryUsage.rss();
+    let slowest = 0;
+    for (const architecture of [undefined, ${JSON.stringify(CONTROL)}]) {
+      for (const bytes of files) {
+        const start = performance.now();
+        try { readModel(bytes, { architecture }); } catch (error) { if (error.name !== "CrcnnError") throw error; }
+        slowest = Math.max(slowest, performance.now() - start);
+      }
+    }
+    console.log(JSON.stringify({ slowest, mebibytes: process.resourceUsage().maxRSS / 1024 - before / 2 ** 20 }));`;
+  const paths = files.map(({ file }) => fileURLToPath(new URL(`../fixtures/evil/${file}`, import.meta.url)));
+  const flags = [permission, "--allow-fs-read=*", "--no-warnings", "--disallow-code-generation-from-strings"];
+  const output = execFileSync(process.execPath, [
+    ...flags,
+    "--input-type=module",
+    "--eval",
+    program,
+    JSON.stringify(paths),
+  ]);
+  const { slowest, mebibytes } = JSON.parse(output.toString()) as { slowest: number; mebibytes: number };
+  console.log(`the slowest took ${slowest.toFixed(0)} ms, all together ${mebibytes.toFixed(0)} MiB`);
+  expect(slowest).toBeLessThan(MOST_MILLISECONDS);
+  expect(mebibytes).toBeLessThan(MOST_MEBIBYTES);
+});
+
+describe("files as models", () => {
   test.each(files)("$file is no model", ({ file }) => {
-    const error = refusal(() => loadTorch(fixture(`evil/${file}`), file));
+    const error = refusal(() => readModel(fixture(`evil/${file}`), { name: file }));
     expect(error.message.startsWith(`${file}: `)).toBe(true);
   });
 
