@@ -18,9 +18,10 @@ export function relativeError(actual: Float64Array, expected: Float64Array): num
  * gave for them in double precision.
  *
  * @param samples the name of its images under test/fixtures/samples.
+ * @param form the end of the file's name.
  */
-export async function expectTrainedNetwork(name: string, samples: string): Promise<void> {
-  const model = loadFixture(`models/${name}/${name}.pt`);
+export async function expectTrainedNetwork(name: string, samples: string, form = "pt"): Promise<void> {
+  const model = loadFixture(`models/${name}/${name}.${form}`);
   const inputs = unbatch(readNpy(`samples/${samples}.input.npy`));
   const logits = unbatch(readNpy(`models/${name}/${name}.logits.npy`));
   expect(inputs).toHaveLength(16);
@@ -40,7 +41,7 @@ export async function expectTrainedNetwork(name: string, samples: string): Promi
   const errors = outputs.map((output, i) => relativeError(output.data, logits[i]!.data));
   const agreeing = outputs.filter((output, i) => argmax(output.data) === argmax(logits[i]!.data)).length;
   console.log(
-    `${name}: compiled in ${seconds.toFixed(1)} s, N = ${ringDegree}, log2 QP = ${bits.toFixed(1)}, ${network.costs[0]!.rotations} rotations, ` +
+    `${name}.${form}: compiled in ${seconds.toFixed(1)} s, N = ${ringDegree}, log2 QP = ${bits.toFixed(1)}, ${network.costs[0]!.rotations} rotations, ` +
       `${agreeing} of 16, largest error ${Math.max(...errors).toExponential(1)} of the largest logit ` +
       `(predicted ${network.predictedError.toExponential(1)})`,
   );
