@@ -49,7 +49,7 @@ describe("trained models", () => {
     ["resblock", "op18.dynamo", ROUNDED],
   ])("%s from %s gives PyTorch's logits", (name, form, tolerance) => {
     const file = `${name}.${form}.onnx`;
-    const bytes = fixture(`models/${name}/${file}`);
+    const bytes = fixture(hasFixture(`old-torch/${file}`) ? `old-torch/${file}` : `models/${name}/${file}`);
     expect(isOnnx(bytes)).toBe(true);
     const error = worst(loadOnnx(bytes, file), samplesOf(name), batchFixture(`models/${name}/${name}.logits.npy`));
     console.log(`${file}: ${error.toExponential(1)} of the largest logit`);

@@ -325,7 +325,8 @@ describe("arithmetic with constants", () => {
     expect(expectAgreement(power(integers(2)))).toEqual(["Square"]);
     expect(expectAgreement(power(constant([3], [2, 2, 2])))).toEqual(["Square"]);
     expect(expectAgreement(power(constant([], [1])))).toEqual(["Identity"]);
-    expect(() => expectAgreement(power(constant([], [3])))).toThrow(/the power 3: only squares/);
+    for (const exponent of [3, 4, 8]) expect(expectAgreement(power(constant([], [exponent])))).toEqual(["Polynomial"]);
+    expect(() => expectAgreement(power(constant([], [5])))).toThrow(/the power 5: squares and/);
     expect(() => expectAgreement(power(constant([3], [2, 1, 2])))).toThrow(/the power 2, 1/);
     expect(expectAgreement({ input: ["N", 3], nodes: [node("Mul", ["x", "x"], "y")] })).toEqual(["Square"]);
     expect(expectAgreement(single("Neg", ["N", 3]))).toEqual(["Scale"]);

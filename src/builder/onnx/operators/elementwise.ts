@@ -1,12 +1,15 @@
 /** Arithmetic, element by element, of the image's tensor with constants and with others. */
 
-import { addLayer, linearLayer, scaleLayer, squareLayer } from "../../../layers/index.ts";
+import { addLayer, linearLayer, polynomialLayer, scaleLayer, squareLayer } from "../../../layers/index.ts";
 import { type Shape, sameShape, type Tensor } from "../../../plan/index.ts";
 import { type Operation, unsupported, withBatch } from "../operation.ts";
 import type { Activation } from "../values.ts";
 import { constantOf } from "./broadcast.ts";
 
 const MINUS_ONE: Tensor = { shape: [1], data: Float64Array.of(-1) };
+
+/** What squares alone can make, beside the square. */
+const POWERS: readonly number[] = [3, 4, 8];
 
 export function add(operation: Operation): Activation {
   const [left, right] = operation.inputs;
@@ -73,9 +76,13 @@ export function pow(operation: Operation): Activation {
   const [exponent] = exponents;
   if (exponents.size === 1 && exponent === 1) return x;
   if (exponents.size === 1 && exponent === 2) return operation.emit(squareLayer, x);
+  if (exponents.size === 1 && POWERS.includes(exponent)) {
+    const coefficients = Array.from({ length: exponent + 1 }, (_, power) => Number(power === exponent));
+    return operation.emit(() => polynomialLayer({ coefficients }), x);
+  }
   throw unsupported(
     operation,
-    `raises to the power ${[...exponents].slice(0, 4).join(", ")}: only squares run encrypted`,
+    `raises to the power ${[...exponents].slice(0, 4).join(", ")}: squares and the powers 3, 4 and 8 run encrypted`,
   );
 }
 
