@@ -16,6 +16,7 @@ export { type LinearOptions, linear, linearLayer } from "./linear.ts";
 export type { Single } from "./one-dimensional.ts";
 export { permute, permuteLayer } from "./permute.ts";
 export { type PolynomialOptions, polynomial, polynomialLayer } from "./polynomial.ts";
+export { refreshLayer } from "./refresh.ts";
 export { reshape, reshapeLayer } from "./reshape.ts";
 export { type ScaleOptions, scale, scaleLayer } from "./scale.ts";
 export { square, squareLayer } from "./square.ts";
