@@ -85,6 +85,7 @@ describe("activations that are written as several nodes", () => {
 
   test.each([
     ["another factor than one half", [...erf, mul("x", "f", "p"), mul("p", "two", "y")]],
+    ["x twice", [...erf, mul("x", "f", "p"), mul("x", "half", "q"), mul("p", "q", "y")]],
     ["no factor", [...erf, mul("x", "f", "y")]],
     [
       "another argument",
