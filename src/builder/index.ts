@@ -21,6 +21,7 @@ export {
   traceShapes,
   traceValues,
 } from "./network.ts";
+export * from "./onnx/index.ts";
 export { type ReadModelOptions, readModel } from "./read-model.ts";
 export { MODEL_INPUT, type SourceLayer, type SourceModel } from "./source/source-model.ts";
 export * from "./torch/index.ts";

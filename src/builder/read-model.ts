@@ -4,6 +4,8 @@ import { CrcnnError } from "../errors/index.ts";
 import type { Architecture } from "./architecture/architecture.ts";
 import { buildModel } from "./architecture/build.ts";
 import { type PlacedLayer, placeLayers } from "./architecture/place.ts";
+import { isOnnx } from "./onnx/is-onnx.ts";
+import { readOnnx } from "./onnx/load.ts";
 import { isSafetensors, readSafetensors } from "./safetensors/read.ts";
 import { PASS_ARCHITECTURE, withFileName } from "./source/file.ts";
 import type { SourceModel } from "./source/source-model.ts";
@@ -25,6 +27,7 @@ export interface ReadModelOptions {
  * - A file of torch.save(model.state_dict()), or a training checkpoint with a state_dict under `model_state_dict`, `state_dict` or `model`, with
  *   an architecture. A whole network of a class of its own is taken for its weights where an architecture is given.
  * - A .safetensors file with an architecture.
+ * - An ONNX file: see `loadOnnx`.
  *
  * Names before those of the architecture that all keys have, `module.` of DataParallel, `_orig_mod.` of torch.compile or `model.`, are passed over.
  *
@@ -39,6 +42,13 @@ export function readModel(bytes: Uint8Array, { architecture, name = "model" }: R
   return withFileName(name, (explain) => {
     const layers = architecture === undefined ? undefined : placeLayers(architecture);
     if (isSafetensors(bytes)) return buildModel(requireArchitecture(layers), readSafetensors(bytes), explain);
+    if (isOnnx(bytes)) {
+      if (layers === undefined) return readOnnx(bytes, explain);
+      throw new CrcnnError(
+        "UNSUPPORTED_FILE",
+        "it is an ONNX model, which has its layers itself: leave out the architecture",
+      );
+    }
     const root = readTorchFile(bytes);
     return layers === undefined ? toModel(root, explain) : buildModel(layers, stateDictOf(root), explain);
   });

@@ -8,7 +8,7 @@ import { readNpy } from "../../src/data/index.ts";
 import { CrcnnError } from "../../src/errors/index.ts";
 import { type Shape, sizeOf } from "../../src/plan/index.ts";
 import { architectureFixture } from "../helpers/architectures.ts";
-import { fixture, jsonFixture } from "./torch/fixtures.ts";
+import { fixture, hasFixture, jsonFixture } from "./torch/fixtures.ts";
 import { zipFile } from "./torch/pickle.ts";
 
 const MOST_MILLISECONDS = 1000;
@@ -33,6 +33,11 @@ const PICKLE_BYTES = [..."().0NXJKMQRbcehjlqrstu]}aGIBCT2\x80\x81\x85\x86\x87\x8
   (character) => character.charCodeAt(0),
 );
 const TEXT_BYTES = [...'{}[]",:0123456789-.eE \\'].map((character) => character.charCodeAt(0));
+
+/** Tags of fields with lengths, numbers and floats, element types, and how long numbers go on. */
+const WIRE_BYTES = [
+  0, 1, 2, 4, 7, 8, 0x0a, 0x0b, 0x10, 0x12, 0x1a, 0x22, 0x2a, 0x32, 0x3a, 0x42, 0x4a, 0x55, 0x7f, 0x80, 0xff,
+];
 
 /** One to four changes: a byte, a word, a piece cut out, doubled or moved, the end cut off. */
 function mutate(original: Uint8Array, random: Random, alphabet: readonly number[]): Uint8Array {
@@ -125,6 +130,18 @@ function targets(): Target[] {
     ...[lenet("legacy.pth"), small("ok-control.legacy.pth"), small("ok-control.legacy.pth")],
   ] as Sample[];
   const safetensors = [small("safetensors/ok-control.safetensors"), lenet("safetensors")];
+  const onnx = [
+    ...variants.flatMap(({ name, input_shape: inputShape }): Sample[] =>
+      inputShape && hasFixture(`variants/${name}.onnx`)
+        ? [{ bytes: fixture(`variants/${name}.onnx`), inputShape }]
+        : [],
+    ),
+    ...["op13", "op18.dynamo", "torch1.13.1.op11"].map((form) => ({
+      ...lenet(`${form}.onnx`),
+      architecture: undefined,
+    })),
+    { bytes: fixture("models/resblock/resblock.op13.bn.onnx"), inputShape: [1, 28, 28] },
+  ] as Sample[];
   const arrays = [
     ...readdirSync(new URL("../fixtures/variants/", import.meta.url))
       .filter((name) => name.endsWith(".npy"))
@@ -181,6 +198,11 @@ function targets(): Target[] {
       new DataView(size.buffer).setUint32(0, header.length, true);
       return joined(size, header, bytes.subarray(8 + length));
     }),
+    ofSamples("ONNX", onnx, ({ bytes }, random) => {
+      // Weights come last in most files, and all their values are alike to a reader.
+      const most = random(4) > 0 ? Math.min(bytes.length, 2500) : bytes.length;
+      return joined(mutate(bytes.subarray(0, most), random, WIRE_BYTES), bytes.subarray(most));
+    }),
     {
       name: ".npy arrays",
       mutant: (random) => {
@@ -215,11 +237,11 @@ function attempt(target: Target, bytes: Uint8Array): [error: unknown, millisecon
   }
 }
 
-/** Has every kind of file damaged so many times, and holds each to an answer or an error of ours. */
-export function survive(seed: number, count: number): void {
+/** Has every kind of file, or the one of this name, damaged so many times, and holds each to an answer or an error of ours. */
+export function survive(seed: number, count: number, only?: string): void {
   const before = process.resourceUsage().maxRSS;
   const tally: string[] = [];
-  for (const target of targets()) {
+  for (const target of targets().filter(({ name }) => only === undefined || name === only)) {
     const random = createRandom(seed);
     let [accepted, slowest] = [0, 0];
     for (let i = 0; i < count; i++) {

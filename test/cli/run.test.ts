@@ -52,6 +52,23 @@ test("weights run with their architecture from a file", async () => {
   expectClose(logits, expected!.data, 3e-4);
 });
 
+test("an ONNX model runs as its torch file does", async () => {
+  const model = fixture("models/lenet1-square/lenet1-square.op18.dynamo.onnx");
+  const { stdout, stderr, code } = await crcnn([
+    "run",
+    model,
+    fixture("data/mnist16-images-idx3-ubyte.gz"),
+    "--json",
+    "--first",
+    "1",
+  ]);
+  expect(code, stderr).toBe(0);
+  const [expected] = unbatch(readNpy("models/lenet1-square/lenet1-square.logits.npy"));
+  const [{ logits, plainLogits }] = parse(stdout) as [Line];
+  expectClose(plainLogits, expected!.data, 1e-6);
+  expectClose(logits, expected!.data, 3e-4);
+});
+
 test("run --json on a gzipped IDX file: one line an image, the figures of PyTorch", async () => {
   const file = fixture("data/mnist16-images-idx3-ubyte.gz");
   const { stdout, stderr, code } = await crcnn(["run", LENET, file, "--json", "--first", "3"]);
@@ -225,12 +242,25 @@ test("run --scheme bfv: a batch on integers, and what the scheme cannot do in on
   expect(result).toMatchObject({ scheme: "bfv", images: 16, agreeing: 16 });
   expect(result.capacity).toBeGreaterThanOrEqual(1024);
   expect(result.relativeError).toBeLessThan(2e-2);
-  const text = await crcnn(["run", model, images, "--scheme", "bfv", "--objective", "throughput", "--weight-bits", "6"]);
+  const text = await crcnn([
+    "run",
+    model,
+    images,
+    "--scheme",
+    "bfv",
+    "--objective",
+    "throughput",
+    "--weight-bits",
+    "6",
+  ]);
   expect(text.code, text.stderr).toBe(0);
   expect(text.stdout).toMatch(/^\d+ images a second in the evaluation of full batches of \d+/);
 
   for (const [args, message] of [
-    [["run", model, images, "--scheme", "bfv", "--objective", "latency"], /leave --objective out, or use --scheme ckks/],
+    [
+      ["run", model, images, "--scheme", "bfv", "--objective", "latency"],
+      /leave --objective out, or use --scheme ckks/,
+    ],
     [["run", model, images, "--scheme", "bgv"], /--scheme takes ckks or bfv/],
     [
       ["classify", images, "--server", "http://127.0.0.1:9", "--model", "linear", "--scheme", "bfv"],

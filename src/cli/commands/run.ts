@@ -26,7 +26,7 @@ export const run: Command = defineCommand({
       type: "positional",
       required: true,
       description:
-        "A file of torch.save(model), a torch.nn.Sequential; or with --architecture a state_dict, a checkpoint or .safetensors",
+        "A file of torch.save(model), a torch.nn.Sequential, or an ONNX file; or with --architecture a state_dict, a checkpoint or .safetensors",
     },
     image: {
       type: "positional",

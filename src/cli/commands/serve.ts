@@ -15,7 +15,7 @@ export const serve: Command = defineCommand({
       required: true,
       valueHint: "DIR",
       description:
-        "Folder of the models to serve (.pt, .pth, .safetensors), each under its name; NAME.architecture.json lists the layers of weights that come without",
+        "Folder of the models to serve (.pt, .pth, .safetensors, .onnx), each under its name; NAME.architecture.json lists the layers of weights that come without",
     },
     port: { type: "string", default: "8080", valueHint: "P", description: "TCP port; 0 lets the system choose" },
     host: {

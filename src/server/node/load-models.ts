@@ -7,7 +7,7 @@ import { CrcnnError } from "../../errors/index.ts";
 import type { ModelSummary } from "../../protocol/index.ts";
 import { summarize } from "../models.ts";
 
-const EXTENSIONS = [".pt", ".pth", ".safetensors"];
+const EXTENSIONS = [".pt", ".pth", ".safetensors", ".onnx"];
 /** Of the architecture beside a file that holds weights alone. */
 const ARCHITECTURE = ".architecture.json";
 
@@ -29,7 +29,7 @@ export interface LoadedModels {
 }
 
 /**
- * Loads every model of a directory: `.pt`, `.pth` and `.safetensors` files, with the architecture in `name.architecture.json` where there is one.
+ * Loads every model of a directory: `.pt`, `.pth`, `.safetensors` and `.onnx` files, with the architecture in `name.architecture.json` where there is one.
  * One that cannot be served does not keep the others from being served.
  *
  * @throws CrcnnError INVALID_FILE when there is none that can be, and what the file system says when the directory cannot be read.
