@@ -44,7 +44,7 @@ export async function expectTrainedNetwork(
   const errors = outputs.map((output, i) => relativeError(output.data, logits[i]!.data));
   const agreeing = outputs.filter((output, i) => argmax(output.data) === argmax(logits[i]!.data)).length;
   console.log(
-    `${name}.${form}: compiled in ${seconds.toFixed(1)} s, N = ${ringDegree}, log2 QP = ${bits.toFixed(1)}, ${network.costs[0]!.rotations} rotations, ` +
+    `${name}: compiled in ${seconds.toFixed(1)} s, N = ${ringDegree}, log2 QP = ${bits.toFixed(1)}, ${network.costs[0]!.rotations} rotations, ` +
       `${agreeing} of 16, largest error ${Math.max(...errors).toExponential(1)} of the largest logit ` +
       `(predicted ${network.predictedError.toExponential(1)})`,
   );
