@@ -204,12 +204,25 @@ test("run --scheme bfv: a batch on integers, and what the scheme cannot do in on
   expect(result).toMatchObject({ scheme: "bfv", images: 16, agreeing: 16 });
   expect(result.capacity).toBeGreaterThanOrEqual(1024);
   expect(result.relativeError).toBeLessThan(2e-2);
-  const text = await crcnn(["run", model, images, "--scheme", "bfv", "--objective", "throughput", "--weight-bits", "6"]);
+  const text = await crcnn([
+    "run",
+    model,
+    images,
+    "--scheme",
+    "bfv",
+    "--objective",
+    "throughput",
+    "--weight-bits",
+    "6",
+  ]);
   expect(text.code, text.stderr).toBe(0);
   expect(text.stdout).toMatch(/^\d+ images a second in the evaluation of full batches of \d+/);
 
   for (const [args, message] of [
-    [["run", model, images, "--scheme", "bfv", "--objective", "latency"], /leave --objective out, or use --scheme ckks/],
+    [
+      ["run", model, images, "--scheme", "bfv", "--objective", "latency"],
+      /leave --objective out, or use --scheme ckks/,
+    ],
     [["run", model, images, "--scheme", "bgv"], /--scheme takes ckks or bfv/],
     [
       ["classify", images, "--server", "http://127.0.0.1:9", "--model", "linear", "--scheme", "bfv"],
