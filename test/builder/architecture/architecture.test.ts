@@ -290,6 +290,17 @@ describe("names and numbers of layers", () => {
     expect([...runModel(model, { shape: [1], data: Float64Array.of(5) }).data]).toEqual([10]);
   });
 
+  test("polynomials and refreshes, which PyTorch does not have", () => {
+    const architecture: Architecture = [{ kind: "Polynomial", coefficients: [1, 2, 3] }, { kind: "Refresh" }];
+    const model = readModel(floatTensors({}), { architecture });
+    expect(model.layers.map(({ layer }) => layer.kind)).toEqual(["Polynomial", "Refresh"]);
+    expect([...runModel(model, { shape: [1], data: Float64Array.of(2) }).data]).toEqual([17]);
+    const wrong: Architecture = [{ kind: "Polynomial", coefficients: [] }];
+    expect(refusal(() => readModel(floatTensors({}), { architecture: wrong })).message).toMatch(
+      /^model: architecture\[0\]\.coefficients must be/,
+    );
+  });
+
   test("layers that do not run encrypted are kept and refused by name, with their weights", () => {
     const architecture = [
       { kind: "Linear", inFeatures: 1, outFeatures: 1, bias: false },
