@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { load, type ModelSource, parseArchitecture } from "../../src/builder/index.ts";
+import { load, type ModelSource } from "../../src/builder/index.ts";
 import { readFile as fetchFile } from "../../src/builder/load/fetch-file.ts";
+import { architectureFixture } from "../helpers/architectures.ts";
 import { fixture } from "./torch/fixtures.ts";
 
 const PATH = "models/linear/linear.legacy.pt";
@@ -63,7 +64,7 @@ describe("load", () => {
   test("the content decides, not the name", async () => {
     const folder = mkdtempSync(join(tmpdir(), "crcnn-load-"));
     try {
-      const architecture = parseArchitecture(new TextDecoder().decode(fixture("architectures/lenet1-square.json")));
+      const architecture = architectureFixture("lenet1-square");
       for (const form of ["lenet1-square.safetensors", "lenet1-square.pth", "lenet1-square.legacy.pth"]) {
         copyFileSync(new URL(`../fixtures/models/lenet1-square/${form}`, import.meta.url), join(folder, "model.png"));
         expect((await load(join(folder, "model.png"), { architecture })).layers).toHaveLength(8);

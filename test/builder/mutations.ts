@@ -7,10 +7,11 @@ import { openZip } from "../../src/builder/torch/zip.ts";
 import { readNpy } from "../../src/data/index.ts";
 import { CrcnnError } from "../../src/errors/index.ts";
 import { type Shape, sizeOf } from "../../src/plan/index.ts";
+import { architectureFixture } from "../helpers/architectures.ts";
 import { fixture, hasFixture, jsonFixture } from "./torch/fixtures.ts";
 import { zipFile } from "./torch/pickle.ts";
 
-const MOST_MILLISECONDS = 2000;
+const MOST_MILLISECONDS = 1000;
 const MOST_MEBIBYTES = 200;
 
 /** Marsaglia's xorshift: integers in [0, bound). */
@@ -115,7 +116,7 @@ function targets(): Target[] {
   const wholes = variants.flatMap(({ name, input_shape: inputShape }): Sample[] =>
     inputShape ? [{ bytes: fixture(`variants/${name}.pt`), inputShape }] : [],
   );
-  const architecture = parseArchitecture(new TextDecoder().decode(fixture("architectures/lenet1-square.json")));
+  const architecture = architectureFixture("lenet1-square");
   const control: Architecture = { kind: "Linear", inFeatures: 2, outFeatures: 2, bias: false };
   const lenet = (form: string): Sample => ({
     bytes: fixture(`models/lenet1-square/lenet1-square.${form}`),
@@ -225,6 +226,17 @@ function targets(): Target[] {
 
 const ONE_LINE = /^[^\p{Cc}\p{Zl}\p{Zp}]{10,1000}$/u;
 
+/** What reading throws, and the milliseconds that it takes. */
+function attempt(target: Target, bytes: Uint8Array): [error: unknown, milliseconds: number] {
+  const start = performance.now();
+  try {
+    target.read(bytes);
+    return [undefined, performance.now() - start];
+  } catch (error) {
+    return [error, performance.now() - start];
+  }
+}
+
 /** Has every kind of file, or the one of this name, damaged so many times, and holds each to an answer or an error of ours. */
 export function survive(seed: number, count: number, only?: string): void {
   const before = process.resourceUsage().maxRSS;
@@ -234,17 +246,20 @@ export function survive(seed: number, count: number, only?: string): void {
     let [accepted, slowest] = [0, 0];
     for (let i = 0; i < count; i++) {
       const bytes = target.mutant(random);
-      const start = performance.now();
-      try {
-        target.read(bytes);
-        accepted++;
-      } catch (error) {
-        const fine = error instanceof CrcnnError && ONE_LINE.test(error.message);
-        if (!fine) expect.unreachable(`${target.name}, seed ${seed}, mutant ${i}: ${(error as Error).stack}`);
+      const which = `${target.name}, seed ${seed}, mutant ${i}`;
+      const [error, first] = attempt(target, bytes);
+      let taken = first;
+      // Other processes may have had the processor: what is slow is so every time.
+      for (let again = 0; again < 3 && taken > MOST_MILLISECONDS; again++) {
+        const [, repeated] = attempt(target, bytes);
+        taken = Math.min(taken, repeated);
       }
-      const taken = performance.now() - start;
       slowest = Math.max(slowest, taken);
-      if (taken > MOST_MILLISECONDS) expect.unreachable(`${target.name}, seed ${seed}, mutant ${i} took ${taken} ms`);
+      if (taken > MOST_MILLISECONDS) expect.unreachable(`${which} took ${taken} ms`);
+      if (error === undefined) accepted++;
+      else if (!(error instanceof CrcnnError && ONE_LINE.test(error.message))) {
+        expect.unreachable(`${which}: ${(error as Error).stack}`);
+      }
     }
     tally.push(`${target.name}: ${count - accepted} of ${count} refused, at most ${slowest.toFixed(0)} ms`);
     // Neither all nor none: something is damaged, and something is looked at behind the first check.

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { parseArchitecture, readModel, requireSupported, runModel } from "../../src/builder/index.ts";
+import { readModel, requireSupported, runModel } from "../../src/builder/index.ts";
+import { architectureFixture } from "../helpers/architectures.ts";
 import { batchFixture, fixture, refusal, relativeError } from "./torch/fixtures.ts";
 
 const ROOT = new URL("../fixtures/", import.meta.url);
@@ -19,9 +20,6 @@ function formsIn(folder: string): string[] {
 
 const forms = [...readdirSync(new URL("models/", ROOT)).map((name) => `models/${name}`), "old-torch"].flatMap(formsIn);
 
-const architectureOf = (name: string) =>
-  parseArchitecture(new TextDecoder().decode(fixture(`architectures/${name}.json`)), `${name}.json`);
-
 function logitsOf(name: string, file: string): string {
   const rounded = ROUNDED.exec(file);
   return `models/${name}/${name}${rounded ? `.${rounded[1]}` : ""}.logits.npy`;
@@ -36,7 +34,7 @@ describe("every saved form of every trained model gives PyTorch's logits", () =>
   test.each(forms)("%s", (form) => {
     const file = form.slice(form.lastIndexOf("/") + 1);
     const [name] = file.split(".") as [string];
-    const architecture = STATE.test(file) ? architectureOf(name) : undefined;
+    const architecture = STATE.test(file) ? architectureFixture(name) : undefined;
     const model = readModel(fixture(form), { architecture, name: file });
     if (REFUSED.test(file)) {
       expect(refusal(() => requireSupported(model)).message).toMatch(/layer 2 \((ReLU|SiLU)\) does not run encrypted/);
@@ -50,7 +48,7 @@ describe("every saved form of every trained model gives PyTorch's logits", () =>
   });
 
   test("rounded weights do not give the logits of others", () => {
-    const architecture = architectureOf("lenet1-square");
+    const architecture = architectureFixture("lenet1-square");
     const [input] = batchFixture("samples/mnist16.input.npy");
     const [logits] = batchFixture(logitsOf("lenet1-square", "lenet1-square.pth"));
     for (const type of ["f16", "bf16"]) {
@@ -71,7 +69,7 @@ describe("weights without an architecture", () => {
 test("a whole network of a class of its own is read for its weights where an architecture is given", () => {
   // The class is user code; here a whole Sequential stands for it, since the reader does not look at the class.
   const whole = fixture("models/fashion-cnn-bn-square/fashion-cnn-bn-square.pt");
-  const model = readModel(whole, { architecture: architectureOf("fashion-cnn-bn-square") });
+  const model = readModel(whole, { architecture: architectureFixture("fashion-cnn-bn-square") });
   const [input] = batchFixture("samples/fashion16.input.npy");
   expect(runModel(model, input)).toEqual(runModel(readModel(whole), input));
 });

@@ -1,7 +1,7 @@
 /** What every trained network must show, small or large. */
 
 import { expect } from "vitest";
-import { compile, runModel, SIGMAS } from "../../src/builder/index.ts";
+import { compile, runModel, SIGMAS, type SourceModel } from "../../src/builder/index.ts";
 import { runClear } from "../../src/plan/index.ts";
 import { maximumModulusBits, modulusBits } from "../../src/rlwe/index.ts";
 import { argmax, loadFixture, runCompiled } from "./encrypted.ts";
@@ -18,10 +18,13 @@ export function relativeError(actual: Float64Array, expected: Float64Array): num
  * gave for them in double precision.
  *
  * @param samples the name of its images under test/fixtures/samples.
- * @param form the end of the file's name.
+ * @param model where it does not come as a whole torch file.
  */
-export async function expectTrainedNetwork(name: string, samples: string, form = "pt"): Promise<void> {
-  const model = loadFixture(`models/${name}/${name}.${form}`);
+export async function expectTrainedNetwork(
+  name: string,
+  samples: string,
+  model: SourceModel = loadFixture(`models/${name}/${name}.pt`),
+): Promise<void> {
   const inputs = unbatch(readNpy(`samples/${samples}.input.npy`));
   const logits = unbatch(readNpy(`models/${name}/${name}.logits.npy`));
   expect(inputs).toHaveLength(16);
@@ -41,7 +44,7 @@ export async function expectTrainedNetwork(name: string, samples: string, form =
   const errors = outputs.map((output, i) => relativeError(output.data, logits[i]!.data));
   const agreeing = outputs.filter((output, i) => argmax(output.data) === argmax(logits[i]!.data)).length;
   console.log(
-    `${name}.${form}: compiled in ${seconds.toFixed(1)} s, N = ${ringDegree}, log2 QP = ${bits.toFixed(1)}, ${network.costs[0]!.rotations} rotations, ` +
+    `${name}: compiled in ${seconds.toFixed(1)} s, N = ${ringDegree}, log2 QP = ${bits.toFixed(1)}, ${network.costs[0]!.rotations} rotations, ` +
       `${agreeing} of 16, largest error ${Math.max(...errors).toExponential(1)} of the largest logit ` +
       `(predicted ${network.predictedError.toExponential(1)})`,
   );

@@ -1,4 +1,5 @@
 import { describe, test } from "vitest";
+import { loadFixture } from "../helpers/encrypted.ts";
 import { expectTrainedNetwork } from "../helpers/trained.ts";
 
 describe("every form in which exporters write a network runs encrypted", () => {
@@ -12,7 +13,8 @@ describe("every form in which exporters write a network runs encrypted", () => {
     "torch1.13.1.op11",
   ])(
     "lenet1-square from %s: 16 of 16 images",
-    (form) => expectTrainedNetwork("lenet1-square", "mnist16", `${form}.onnx`),
+    (form) =>
+      expectTrainedNetwork("lenet1-square", "mnist16", loadFixture(`models/lenet1-square/lenet1-square.${form}.onnx`)),
     300_000,
   );
 });

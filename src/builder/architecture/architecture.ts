@@ -11,6 +11,7 @@ import type {
   FlattenOptions,
   IdentityKind,
   Pair,
+  PolynomialOptions,
   SidePadding,
   Single,
   UnflattenOptions,
@@ -64,6 +65,8 @@ interface Options {
   Flatten: FlattenOptions;
   Unflatten: UnflattenOptions;
   Square: object;
+  Polynomial: PolynomialOptions;
+  Refresh: object;
   /** The sum of its inputs. */
   Add: Joining;
   /** torch.cat of its inputs. */

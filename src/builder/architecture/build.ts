@@ -26,27 +26,29 @@ export function buildModel(
 ): SourceModel {
   const expected = layers.flatMap(({ prefix, shapes }) => [...shapes.keys()].map((name) => prefix + name));
   const wrapper = wrapperPrefix(state, expected);
-  for (const layer of layers) requireWeights(layer, wrapper, state);
-  requireNothingElse(layers, wrapper, state);
   const budget = { spent: 0 };
+  for (const layer of layers) requireWeights(layer, wrapper, state, budget);
+  requireNothingElse(layers, wrapper, state);
   return {
     layers: layers.map((placed, index) => ({
       position: placed.position,
       index,
       ...(placed.inputs && { inputs: placed.inputs }),
-      ...layerOrRefusal(placed.kind, () => makeLayer(placed, wrapper, state, budget), explain),
+      ...layerOrRefusal(placed.kind, () => makeLayer(placed, wrapper, state), explain),
     })),
   };
 }
 
-function requireWeights({ path, kind, prefix, shapes }: PlacedLayer, wrapper: string, state: StateDict): void {
+/** All weights must be there in their shapes, before any is read. */
+function requireWeights(placed: PlacedLayer, wrapper: string, state: StateDict, budget: ElementBudget): void {
+  const { path, kind, prefix, shapes } = placed;
   for (const [name, wanted] of shapes) {
     const key = wrapper + prefix + name;
     const found = state.get(key)?.shape;
     if (found === undefined) {
       const remedy = name === "bias" ? `; write "bias": false at ${path} if the layer has none` : "";
       throw mismatch(
-        `its state_dict has no entry "${key}", which ${path} (${kind}) needs with the shape ${formatShape(wanted)}; it has ` +
+        `its state_dict has no entry "${printable(key)}", which ${path} (${kind}) needs with the shape ${formatShape(wanted)}; it has ` +
           `${listKeys(state)}${remedy}`,
       );
     }
@@ -55,7 +57,13 @@ function requireWeights({ path, kind, prefix, shapes }: PlacedLayer, wrapper: st
         `its entry "${printable(key)}" has the shape ${formatShape(found) || "of a scalar"}, ${path} (${kind}) needs ${formatShape(wanted)}`,
       );
     }
+    spendElements(budget, wanted, labelOf(placed));
   }
+}
+
+/** As messages call a layer. */
+function labelOf({ position, kind }: PlacedLayer): string {
+  return `layer ${printable(position)} (${kind})`;
 }
 
 function requireNothingElse(layers: readonly PlacedLayer[], wrapper: string, state: StateDict): void {
@@ -70,20 +78,19 @@ function requireNothingElse(layers: readonly PlacedLayer[], wrapper: string, sta
     if (known.has(key) || refused.some((prefix) => key.startsWith(prefix))) continue;
     throw mismatch(
       `its state_dict has the entry "${printable(key)}" of shape ${formatShape(shape) || "scalar"}, which belongs to no layer of the ` +
-        `architecture; the layers are ${listOf(layers.map(({ kind, position }) => `${position} (${kind})`))}`,
+        `architecture; the layers are ${listOf(layers.map(({ kind, position }) => `${printable(position)} (${kind})`))}`,
     );
   }
 }
 
-function makeLayer(placed: PlacedLayer, wrapper: string, state: StateDict, budget: ElementBudget): Layer {
-  const { kind, position, definition, prefix, shapes, fields } = placed;
-  const label = `layer ${position} (${kind})`;
+function makeLayer(placed: PlacedLayer, wrapper: string, state: StateDict): Layer {
+  const { kind, definition, prefix, shapes, fields } = placed;
+  const label = labelOf(placed);
   if (definition === undefined) {
     throw new CrcnnError("UNSUPPORTED_LAYER", `${label} does not run encrypted: ${adviceFor(kind)}`);
   }
   const weights = new Map<string, Tensor>();
   for (const [name, shape] of shapes) {
-    spendElements(budget, shape, label);
     weights.set(name, { shape, data: readWeights(state.get(wrapper + prefix + name) as StateTensor, label, name) });
   }
   try {

@@ -89,7 +89,7 @@ function placeOne(value: unknown, { path, index, prefix, depth, bare }: Place, p
   const kind = kindOf(fields, path);
   const position = `${prefix}${nameOf(fields, path) ?? index}`;
   const known = placing.paths.get(position);
-  if (known !== undefined) throw malformed(`${path}.name`, `is "${position}", which ${known} has already`);
+  if (known !== undefined) throw malformed(`${path}.name`, `is "${printable(position)}", which ${known} has already`);
   placing.paths.set(position, path);
   const inputs = fields.inputs === undefined ? [placing.current] : inputsOf(fields.inputs, `${path}.inputs`, placing);
   checkInputCount(inputs.length, kind, path);

@@ -4,6 +4,7 @@
  */
 
 import type { ElementType } from "../source/element-types.ts";
+import { printable } from "../source/text.ts";
 
 /** A strided view of a storage; every element that it reaches lies inside. */
 export interface TensorView {
@@ -105,9 +106,9 @@ export function describe(value: PickleValue): string {
   }
   switch (value.kind) {
     case "module":
-      return `a ${className(value.type)}`;
+      return `a ${printable(className(value.type))}`;
     case "class":
-      return `the class ${className(value)}`;
+      return `the class ${printable(className(value))}`;
     case "function":
     case "constant":
       return value.name;

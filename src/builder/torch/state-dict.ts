@@ -1,7 +1,6 @@
 /** The weights by name in what a torch file holds: a state_dict, a checkpoint with one inside, or a whole network. */
 
 import { CrcnnError } from "../../errors/index.ts";
-import { MAX_LAYERS } from "../source/limits.ts";
 import { printable } from "../source/text.ts";
 import type { StateDict, StateTensor } from "../state/state-dict.ts";
 import { dictOf } from "./module-state.ts";
@@ -17,6 +16,12 @@ import { readElements } from "./tensors.ts";
 
 /** Where checkpoints keep the network's state_dict: PyTorch's tutorial, Lightning and timm, and others. */
 const CHECKPOINT_KEYS = ["model_state_dict", "state_dict", "model"];
+
+/** Layers, containers included, weights and buffers of a whole network. */
+const MAX_ENTRIES = 10_000;
+
+/** Characters of a weight's name. */
+const MAX_KEY = 1_000;
 
 /**
  * @throws CrcnnError INVALID_FILE, or UNSUPPORTED_FILE where there is no state_dict, or more than one.
@@ -43,22 +48,33 @@ export function stateDictOf(root: PickleValue): StateDict {
 function stateOfModule(root: ModuleObject): StateDict {
   const state = new Map<string, StateTensor>();
   const pending: { readonly module: ModuleObject; readonly prefix: string }[] = [{ module: root, prefix: "" }];
-  let visited = 0;
+  let entries = 0;
+  const entriesOf = function* (module: ModuleObject, part: string, prefix: string): Generator<[string, PickleValue]> {
+    for (const [name, value] of dictOf(module.state, part)) {
+      if (++entries > MAX_ENTRIES) {
+        throw new CrcnnError(
+          "LIMIT_EXCEEDED",
+          `its network has more than ${MAX_ENTRIES} layers and weights, or holds itself`,
+        );
+      }
+      const key = String(name);
+      if (prefix.length + key.length > MAX_KEY) {
+        throw new CrcnnError("LIMIT_EXCEEDED", `a weight has a name of more than ${MAX_KEY} characters`);
+      }
+      yield [key, value];
+    }
+  };
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { module, prefix } = next;
-    if (++visited > MAX_LAYERS || pending.length > MAX_LAYERS) {
-      throw new CrcnnError("LIMIT_EXCEEDED", `its network has more than ${MAX_LAYERS} layers, or holds itself`);
-    }
-    const hidden = ofKind(module.state?.get("_non_persistent_buffers_set"), "set")?.items ?? [];
+    const hidden = new Set(ofKind(module.state?.get("_non_persistent_buffers_set"), "set")?.items);
     for (const part of ["_parameters", "_buffers"]) {
-      for (const [name, value] of dictOf(module.state, part)) {
-        if (value !== null && !hidden.includes(name))
-          state.set(`${prefix}${String(name)}`, tensorOf(`${prefix}${String(name)}`, value));
+      for (const [name, value] of entriesOf(module, part, prefix)) {
+        if (value !== null && !hidden.has(name)) state.set(prefix + name, tensorOf(prefix + name, value));
       }
     }
-    for (const [name, value] of dictOf(module.state, "_modules")) {
+    for (const [name, value] of entriesOf(module, "_modules", prefix)) {
       const child = ofKind(value, "module");
-      if (child) pending.push({ module: child, prefix: `${prefix}${String(name)}.` });
+      if (child) pending.push({ module: child, prefix: `${prefix}${name}.` });
     }
   }
   return state;

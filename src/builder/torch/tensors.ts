@@ -5,7 +5,7 @@ import { BFLOAT16, type ElementType, FLOAT16, FLOAT32, FLOAT64 } from "../source
 import { MAX_AXES, MAX_ELEMENTS } from "../source/limits.ts";
 import { printable } from "../source/text.ts";
 import type { TorchArchive } from "./archive.ts";
-import { ofKind, type PickleValue, type Storage, type TensorView } from "./pickle-values.ts";
+import { describe, ofKind, type PickleValue, type Storage, type TensorView } from "./pickle-values.ts";
 
 /** Storages are numbered: from 0 in archives, by their address in files from before torch 1.6. */
 const KEY = /^\d{1,20}$/;
@@ -46,7 +46,7 @@ export function storageClaim(id: PickleValue): StorageClaim {
     throw invalid("its pickle refers to something other than a tensor storage");
   }
   if (!KEY.test(key)) throw invalid(`its pickle names the storage "${printable(key)}"; torch numbers them`);
-  if (!isNatural(length)) throw invalid(`storage ${key} is said to hold ${String(length)} elements`);
+  if (!isNatural(length)) throw invalid(`the length of storage ${key} is ${describe(length ?? null)}`);
   if (view !== null) {
     throw new CrcnnError("UNSUPPORTED_FILE", `storage ${key} is a view of another: load the network and save it again`);
   }

@@ -62,6 +62,7 @@ describe("weights that do not fit the architecture", () => {
       { ...FILE, "0.num_batches_tracked": [[1], [0]] },
       '"0.num_batches_tracked"',
     ],
+    ["a prefix that only one weight has", { "module.0.weight": WEIGHT, "net.0.bias": BIAS }, 'no entry "0.weight"'],
     ["one weight with a prefix", { "module.0.weight": WEIGHT, "0.bias": BIAS }, 'no entry "0.weight"'],
   ] as const)("%s", (_, tensors, words) => {
     const error = refusal(() => readModel(floatTensors(tensors), { architecture: LINEAR, name: "w.safetensors" }));
@@ -166,6 +167,16 @@ describe("what torch.save wraps around a state_dict", () => {
     expect(error.message).toContain("dictionaries under state_dict and model");
   });
 
+  test("more weights than are read are counted before any is", () => {
+    // One element, seen as 2^24 of them.
+    const wide = tensor(storage("1", 1), [2 ** 12, 2 ** 12], [0, 0]);
+    const layer = { kind: "Linear", inFeatures: 2 ** 12, outFeatures: 2 ** 12, bias: false } as const;
+    const body = dict(...[0, 1, 2].map((i) => text(`${i}.weight`) + wide));
+    const error = refusal(() => readModel(torchFile(body, DATA), { architecture: [layer, layer, layer] }));
+    expect(error.message).toBe("model: layer 2 (Linear): the network has more than 33554432 weights up to here");
+    expect(error.code).toBe("LIMIT_EXCEEDED");
+  });
+
   test("a whole network gives what its state_dict() would", () => {
     const inner = module(
       ["net", "Block"],
@@ -184,6 +195,27 @@ describe("what torch.save wraps around a state_dict", () => {
     expect(refusal(() => readModel(torchFile(net, DATA))).message).toContain(
       "list its layers, load(source, { architecture })",
     );
+  });
+
+  test("networks that hold themselves, or names without an end, are refused", () => {
+    // Each module is put into the memo and holds the one before it under two names: 2^20 paths.
+    const empty = module(["net", "Net"]);
+    const doubled = Array.from({ length: 20 }).reduce<string>(
+      (inner) => module(["net", "Net"], {}, { a: `${inner}q\x01`, b: "h\x01" }),
+      empty,
+    );
+    const long = Array.from({ length: 6 }).reduce<string>(
+      (inner) => module(["net", "Net"], {}, { ["x".repeat(200)]: inner }),
+      empty,
+    );
+    for (const [body, words] of [
+      [doubled, "more than 10000 layers and weights"],
+      [long, "a name of more than 1000 characters"],
+    ] as const) {
+      const error = refusal(() => read(body));
+      expect(error.code).toBe("LIMIT_EXCEEDED");
+      expect(error.message).toContain(words);
+    }
   });
 
   test.each([

@@ -4,7 +4,7 @@ import { loadFixture } from "../../helpers/encrypted.ts";
 import { expectTrainedNetwork } from "../../helpers/trained.ts";
 
 test("an export runs encrypted: 16 of 16 images", () =>
-  expectTrainedNetwork("lenet1-square", "mnist16", "op18.dynamo.onnx"));
+  expectTrainedNetwork("lenet1-square", "mnist16", loadFixture("models/lenet1-square/lenet1-square.op18.dynamo.onnx")));
 
 test("the plan of an export is that of the torch file", () => {
   const planOf = (file: string): string =>
