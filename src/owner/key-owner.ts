@@ -97,7 +97,7 @@ export function defaultPolicy({ dataPrimes }: RlweParameters): ScalePolicy {
 /**
  * Draws a secret key and makes the evaluation keys that the manifest lists, giving way to other work between them.
  *
- * @throws CrcnnError INSECURE_PARAMETERS above the security table, ABORTED.
+ * @throws CrcnnError INSECURE_PARAMETERS above the security table, VALUE_RANGE for integers whose outputs could wrap around, ABORTED.
  */
 export async function createOwner(request: IntegerManifest, options?: OwnerOptions): Promise<IntegerOwner>;
 export async function createOwner(request: BfvOwnerRequest, options?: OwnerOptions): Promise<BfvOwner>;

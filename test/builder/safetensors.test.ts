@@ -74,6 +74,7 @@ describe("the format", () => {
     ]) {
       expect(isSafetensors(fixture(other)), other).toBe(false);
     }
+    expect(isSafetensors(new TextEncoder().encode("network {"))).toBe(false);
   });
 
   test.each([
@@ -108,6 +109,14 @@ describe("the format", () => {
     ],
   ])("%s is refused", (_, header, words) => {
     expect(refusal(() => readSafetensors(safetensors(header, DATA))).message).toContain(words);
+  });
+
+  test("a header that is longer than the file is refused", () => {
+    for (const length of [5000n, 2n ** 63n, 2n ** 64n - 1n]) {
+      expect(refusal(() => readSafetensors(safetensors("{}", DATA, length))).message).toBe(
+        `its header is said to have ${Number(length)} bytes, 18 follow`,
+      );
+    }
   });
 
   test("a header of more than a mebibyte is refused before it is parsed", () => {

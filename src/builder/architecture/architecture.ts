@@ -66,6 +66,7 @@ interface Options {
   Unflatten: UnflattenOptions;
   Square: object;
   Polynomial: PolynomialOptions;
+  Refresh: object;
   /** The sum of its inputs. */
   Add: Joining;
   /** torch.cat of its inputs. */

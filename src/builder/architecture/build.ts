@@ -26,20 +26,22 @@ export function buildModel(
 ): SourceModel {
   const expected = layers.flatMap(({ prefix, shapes }) => [...shapes.keys()].map((name) => prefix + name));
   const wrapper = wrapperPrefix(state, expected);
-  for (const layer of layers) requireWeights(layer, wrapper, state);
-  requireNothingElse(layers, wrapper, state);
   const budget = { spent: 0 };
+  for (const layer of layers) requireWeights(layer, wrapper, state, budget);
+  requireNothingElse(layers, wrapper, state);
   return {
     layers: layers.map((placed, index) => ({
       position: placed.position,
       index,
       ...(placed.inputs && { inputs: placed.inputs }),
-      ...layerOrRefusal(placed.kind, () => makeLayer(placed, wrapper, state, budget), explain),
+      ...layerOrRefusal(placed.kind, () => makeLayer(placed, wrapper, state), explain),
     })),
   };
 }
 
-function requireWeights({ path, kind, prefix, shapes }: PlacedLayer, wrapper: string, state: StateDict): void {
+/** All weights must be there in their shapes, before any is read. */
+function requireWeights(placed: PlacedLayer, wrapper: string, state: StateDict, budget: ElementBudget): void {
+  const { path, kind, prefix, shapes } = placed;
   for (const [name, wanted] of shapes) {
     const key = wrapper + prefix + name;
     const found = state.get(key)?.shape;
@@ -55,7 +57,13 @@ function requireWeights({ path, kind, prefix, shapes }: PlacedLayer, wrapper: st
         `its entry "${printable(key)}" has the shape ${formatShape(found) || "of a scalar"}, ${path} (${kind}) needs ${formatShape(wanted)}`,
       );
     }
+    spendElements(budget, wanted, labelOf(placed));
   }
+}
+
+/** As messages call a layer. */
+function labelOf({ position, kind }: PlacedLayer): string {
+  return `layer ${printable(position)} (${kind})`;
 }
 
 function requireNothingElse(layers: readonly PlacedLayer[], wrapper: string, state: StateDict): void {
@@ -75,15 +83,14 @@ function requireNothingElse(layers: readonly PlacedLayer[], wrapper: string, sta
   }
 }
 
-function makeLayer(placed: PlacedLayer, wrapper: string, state: StateDict, budget: ElementBudget): Layer {
-  const { kind, position, definition, prefix, shapes, fields } = placed;
-  const label = `layer ${printable(position)} (${kind})`;
+function makeLayer(placed: PlacedLayer, wrapper: string, state: StateDict): Layer {
+  const { kind, definition, prefix, shapes, fields } = placed;
+  const label = labelOf(placed);
   if (definition === undefined) {
     throw new CrcnnError("UNSUPPORTED_LAYER", `${label} does not run encrypted: ${adviceFor(kind)}`);
   }
   const weights = new Map<string, Tensor>();
   for (const [name, shape] of shapes) {
-    spendElements(budget, shape, label);
     weights.set(name, { shape, data: readWeights(state.get(wrapper + prefix + name) as StateTensor, label, name) });
   }
   try {

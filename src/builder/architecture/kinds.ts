@@ -26,6 +26,7 @@ import {
   linearLayer,
   type PolynomialOptions,
   polynomialLayer,
+  refreshLayer,
   type SidePadding,
   squareLayer,
   type UnflattenOptions,
@@ -99,6 +100,7 @@ export const KINDS: ReadonlyMap<string, KindDefinition> = new Map<string, KindDe
   ["Polynomial", weightless(["coefficients"], (fields) => polynomialLayer(fields as unknown as PolynomialOptions))],
   ["Add", { ...weightless([], addLayer), joins: true }],
   ["Concat", { ...weightless(["dim"], (fields) => concatLayer(fields as ConcatOptions)), joins: true }],
+  ["Refresh", weightless([], refreshLayer)],
   ["Identity", weightless([], () => identityLayer())],
   ...DROPOUTS.map((kind) => [kind, weightless(["p"], () => identityLayer(kind satisfies IdentityKind))] as const),
 ]);

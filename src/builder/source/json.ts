@@ -30,6 +30,7 @@ export function parseJson(text: string, what: string): unknown {
 function checkStructure(text: string, what: string): void {
   /** The keys so far of each open object; undefined for a list. */
   const open: (Set<string> | undefined)[] = [];
+  /** The next string is a key, in an object. */
   let beforeKey = false;
   for (const [token] of text.matchAll(TOKEN)) {
     if (token === "{" || token === "[") {
@@ -37,12 +38,12 @@ function checkStructure(text: string, what: string): void {
         throw new CrcnnError("LIMIT_EXCEEDED", `${what} nests lists and objects more than ${MAX_DEPTH} deep`);
       }
       open.push(token === "{" ? new Set() : undefined);
-      beforeKey = token === "{";
+      beforeKey = true;
     } else if (token === "}" || token === "]") {
       open.pop();
       beforeKey = false;
     } else if (token === ",") {
-      beforeKey = open[open.length - 1] !== undefined;
+      beforeKey = true;
     } else if (beforeKey) {
       const keys = open[open.length - 1];
       const key = JSON.parse(token) as string;

@@ -17,6 +17,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ...["MaxPool1d", "MaxPool2d", "MaxPool3d", "AdaptiveMaxPool2d"].map((name) => [name, POOL] as const),
   ["LayerNorm", "it divides by a statistic of the data: train with BatchNorm2d"],
   ["GroupNorm", "it divides by a statistic of the data: train with BatchNorm2d"],
+  ["InstanceNorm", "it divides by a statistic of the data: train with BatchNorm2d"],
   ["ModuleList", "it does not say in which order its layers run: use torch.nn.Sequential"],
   ["ModuleDict", "it does not say in which order its layers run: use torch.nn.Sequential"],
   ["DataParallel", "save the network inside it: torch.save(model.module, path)"],

@@ -90,6 +90,7 @@ describe("what is wrong with an architecture is said with its path", () => {
       [{ kind: "Square", name: "a", inputs: ["a"] }],
       "architecture[0].inputs[0] must be the name or the number of one of the 0 layers before it",
     ],
+    ["itself by number", [{ kind: "Square" }, { kind: "Square", inputs: [1] }], "one of the 1 layers before it"],
     [
       "a later input",
       [{ kind: "Square" }, { kind: "Square", inputs: [2] }, { kind: "Square" }],
@@ -267,6 +268,37 @@ describe("names and numbers of layers", () => {
     // a = x^2, block = x^2, sum = 2 x^2 + 2 x, then x^2.
     const { data } = runModel(model, { shape: [2], data: Float64Array.of(1, 3) });
     expect([...data]).toEqual([4, 24, 1, 9]);
+  });
+
+  test("a join may read the layer before it first", () => {
+    const architecture: Architecture = [{ kind: "Square" }, { kind: "Square" }, { kind: "Add", inputs: [1, 0] }];
+    const model = readModel(floatTensors({}), { architecture });
+    expect(model.layers[2].inputs).toEqual([1, 0]);
+    expect([...runModel(model, { shape: [1], data: Float64Array.of(2) }).data]).toEqual([20]);
+  });
+
+  test("batch norm takes eps and its weights by PyTorch's names", () => {
+    const architecture: Architecture = [{ kind: "BatchNorm1d", numFeatures: 1, eps: 1 }];
+    const weights = {
+      "0.weight": [[1], [3]],
+      "0.bias": [[1], [7]],
+      "0.running_mean": [[1], [1]],
+      "0.running_var": [[1], [15]],
+    } as const;
+    const model = readModel(floatTensors(weights), { architecture });
+    // (5 - 1) / sqrt(15 + 1) * 3 + 7.
+    expect([...runModel(model, { shape: [1], data: Float64Array.of(5) }).data]).toEqual([10]);
+  });
+
+  test("polynomials and refreshes, which PyTorch does not have", () => {
+    const architecture: Architecture = [{ kind: "Polynomial", coefficients: [1, 2, 3] }, { kind: "Refresh" }];
+    const model = readModel(floatTensors({}), { architecture });
+    expect(model.layers.map(({ layer }) => layer.kind)).toEqual(["Polynomial", "Refresh"]);
+    expect([...runModel(model, { shape: [1], data: Float64Array.of(2) }).data]).toEqual([17]);
+    const wrong: Architecture = [{ kind: "Polynomial", coefficients: [] }];
+    expect(refusal(() => readModel(floatTensors({}), { architecture: wrong })).message).toMatch(
+      /^model: architecture\[0\]\.coefficients must be/,
+    );
   });
 
   test("layers that do not run encrypted are kept and refused by name, with their weights", () => {

@@ -62,6 +62,7 @@ describe("weights that do not fit the architecture", () => {
       { ...FILE, "0.num_batches_tracked": [[1], [0]] },
       '"0.num_batches_tracked"',
     ],
+    ["a prefix that only one weight has", { "module.0.weight": WEIGHT, "net.0.bias": BIAS }, 'no entry "0.weight"'],
     ["one weight with a prefix", { "module.0.weight": WEIGHT, "0.bias": BIAS }, 'no entry "0.weight"'],
   ] as const)("%s", (_, tensors, words) => {
     const error = refusal(() => readModel(floatTensors(tensors), { architecture: LINEAR, name: "w.safetensors" }));
@@ -164,6 +165,16 @@ describe("what torch.save wraps around a state_dict", () => {
     const error = refusal(() => read(dict(text("model") + state, text("state_dict") + state)));
     expect(error.code).toBe("UNSUPPORTED_FILE");
     expect(error.message).toContain("dictionaries under state_dict and model");
+  });
+
+  test("more weights than are read are counted before any is", () => {
+    // One element, seen as 2^24 of them.
+    const wide = tensor(storage("1", 1), [2 ** 12, 2 ** 12], [0, 0]);
+    const layer = { kind: "Linear", inFeatures: 2 ** 12, outFeatures: 2 ** 12, bias: false } as const;
+    const body = dict(...[0, 1, 2].map((i) => text(`${i}.weight`) + wide));
+    const error = refusal(() => readModel(torchFile(body, DATA), { architecture: [layer, layer, layer] }));
+    expect(error.message).toBe("model: layer 2 (Linear): the network has more than 33554432 weights up to here");
+    expect(error.code).toBe("LIMIT_EXCEEDED");
   });
 
   test("a whole network gives what its state_dict() would", () => {

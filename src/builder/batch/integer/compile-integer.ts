@@ -88,7 +88,7 @@ function productTermsOf(plans: readonly BatchPlan[]): number {
       return stage.rowStart.reduce((most, start, row) => Math.max(most, start - (stage.rowStart[row - 1] ?? start)), 1);
     }),
   );
-  return 2 * Math.max(2, Math.min(MAX_SQUARES, ...[Math.max(...widths)]));
+  return 2 * Math.min(MAX_SQUARES, Math.max(2, ...widths));
 }
 
 function assemble(

@@ -9,8 +9,10 @@ export function batchNormalization(operation: Operation): Activation {
   const x = operation.activation(0);
   const eps = attributes.float("epsilon", 1e-5);
   attributes.ignore("momentum");
-  // Of versions 14 and 7; in both cases what follows from the data itself.
-  if (attributes.flag("training_mode", false) || !attributes.flag("spatial", true)) {
+  const training = attributes.flag("training_mode", false);
+  // Before version 14 a node that gives out new statistics normalises by those; until version 8 there are statistics for each pixel.
+  const more = operation.node.outputs.slice(1).some((name) => name !== "");
+  if (!attributes.flag("spatial", true) || training || more) {
     throw unsupported(
       operation,
       "normalises by other statistics than one of training a channel: export after model.eval()",

@@ -11,11 +11,12 @@ export function resize(operation: Operation): Activation {
   const mode = attributes.text("mode", "nearest");
   const nearest = attributes.text("nearest_mode", "round_prefer_floor");
   const from = attributes.text("coordinate_transformation_mode", "half_pixel");
-  attributes.ignore("cubic_coeff_a", "exclude_outside", "extrapolation_value", "antialias", "keep_aspect_ratio_policy");
+  attributes.ignore("cubic_coeff_a", "exclude_outside", "extrapolation_value", "antialias");
+  const policy = attributes.text("keep_aspect_ratio_policy", "stretch");
   const floor = from === "asymmetric" && nearest === "floor";
   // In both cases the pixel i shows that of i / scale, rounded down.
   const blocks = floor || (from === "half_pixel" && nearest.startsWith("round_prefer_"));
-  if (mode !== "nearest" || !blocks) {
+  if (mode !== "nearest" || policy !== "stretch" || !blocks) {
     throw unsupported(
       operation,
       `resizes by mode "${mode}" (${from}, ${nearest}): blocks of equal pixels run encrypted`,
