@@ -8,7 +8,7 @@ import { parseInteger } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { readTestImage } from "../dataset.ts";
 import { UsageError } from "../failure.ts";
-import { loadLayers, readNamed } from "../files.ts";
+import { loadLayers, modelOptions, readNamed } from "../files.ts";
 import { argmax, formatBytes, formatMilliseconds, formatTable } from "../format.ts";
 import { createProgress } from "../progress.ts";
 import { reportSteps } from "../remote.ts";
@@ -39,6 +39,7 @@ export const client: Command = defineCommand({
     },
     debug: { type: "boolean", description: "Compare with the model in the clear, which --model names" },
     model: { type: "string", valueHint: "FILE", description: "The same model as the server's, for --debug" },
+    ...modelOptions,
     json: { type: "boolean", description: "One line of JSON on standard output, nothing else" },
   },
   async run(args) {
@@ -52,7 +53,7 @@ export const client: Command = defineCommand({
     if (debug && args.model === undefined) {
       throw new UsageError("--debug compares with the model in the clear; name its file with --model");
     }
-    const model = debug ? await plainLayers(args.model as string, config) : undefined;
+    const model = debug ? await plainLayers(args.model as string, args.architecture, config) : undefined;
     const { tensor } = await readTestImage(image, args.data, index, model);
     const progress = createProgress();
     try {
@@ -67,8 +68,12 @@ export const client: Command = defineCommand({
   },
 });
 
-async function plainLayers(file: string, { layers }: ComputeConfig): Promise<SourceModel> {
-  const model = await loadLayers(file);
+async function plainLayers(
+  file: string,
+  architecture: string | undefined,
+  { layers }: ComputeConfig,
+): Promise<SourceModel> {
+  const model = await loadLayers(file, architecture);
   try {
     return selectLayers(model, layers);
   } catch (error) {

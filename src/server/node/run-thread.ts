@@ -1,7 +1,7 @@
 /** What a thread of the pool does: one job after the other, on an engine of its own. */
 
 import type { MessagePort } from "node:worker_threads";
-import { loadTorch, type SourceModel } from "../../builder/index.ts";
+import { readModel, type SourceModel } from "../../builder/index.ts";
 import type { Cancellation } from "../../errors/index.ts";
 import { createThreadedEngine } from "../../math/index.ts";
 import { type ComputeCore, createComputeCore } from "../compute-core.ts";
@@ -49,20 +49,20 @@ export function runThread(port: MessagePort, { threads, limits, cancelled }: Thr
 function perform(core: ComputeCore, job: Job, signal: Cancellation): Jobs[JobKind]["gives"] {
   switch (job.kind) {
     case "compile":
-      return shareArrays(core.compile(readModel(job.model), job.request, signal));
+      return shareArrays(core.compile(readServed(job.model), job.request, signal));
     case "open":
       core.open(job.session, job.plan, job.keys);
       return undefined;
     case "evaluate":
       return core.evaluate(job.session, job.segment, job.bytes, signal);
     case "layers": {
-      const nets = job.nets.map((model) => ({ summary: model.summary, load: () => readModel(model) }));
+      const nets = job.nets.map((model) => ({ summary: model.summary, load: () => readServed(model) }));
       return core.computeLayers(nets, job.body, signal);
     }
   }
 }
 
-function readModel({ bytes, file }: ModelFile): SourceModel {
+function readServed({ bytes, file, architecture }: ModelFile): SourceModel {
   // A copy: not everything that reads bytes takes shared ones.
-  return loadTorch(bytes.slice(), file);
+  return readModel(bytes.slice(), { name: file, architecture });
 }
