@@ -3,10 +3,11 @@
 export type { Architecture, LayerDescription } from "./architecture/architecture.ts";
 export { parseArchitecture } from "./architecture/parse.ts";
 export type { CompiledBatch } from "./batch/compile-batch.ts";
+export type { CompiledIntegers } from "./batch/integer/compile-integer.ts";
 export * from "./build-from-pytorch.ts";
 export { coveringRange, type InputRange, syntheticInputs } from "./calibration.ts";
 export * from "./compile.ts";
-export type { CompileOptions, Objective } from "./compile-options.ts";
+export type { CompileOptions, Objective, Scheme } from "./compile-options.ts";
 export * from "./elementwise.ts";
 export { load } from "./load/load.ts";
 export type { ModelSource } from "./load/source.ts";

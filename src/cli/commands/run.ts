@@ -14,6 +14,7 @@ import { openLocalNetwork, type RunResult } from "../local-network.ts";
 import { createProgress } from "../progress.ts";
 
 const BACKENDS = ["ts", "wasm"] as const;
+const SCHEMES = ["ckks", "bfv"] as const;
 const OBJECTIVES = ["latency", "throughput"] as const;
 
 export const run: Command = defineCommand({
@@ -41,11 +42,17 @@ export const run: Command = defineCommand({
       description: "Forces the TypeScript or the WebAssembly kernels, on one thread; the faster ones by default",
     },
     threads: { type: "string", valueHint: "N|auto", description: "Threads that compute; 1 by default" },
+    scheme: {
+      type: "string",
+      valueHint: "ckks|bfv",
+      description:
+        "Approximate numbers (ckks, the default), or exact integers (bfv), which round inputs and weights and nothing else; bfv is for throughput",
+    },
     objective: {
       type: "string",
       valueHint: "latency|throughput",
       description:
-        "One image after the other in the least time (the default), or thousands at once with the most images a second, and one result for all",
+        "One image after the other in the least time (the default of ckks), or thousands at once with the most images a second, and one result for all",
     },
     "weight-bits": {
       type: "string",
@@ -63,7 +70,14 @@ export const run: Command = defineCommand({
     const [, ...files] = args._;
     const backend = args.backend === undefined ? undefined : parseChoice("backend", args.backend, BACKENDS);
     const threads = args.threads === undefined ? undefined : parseThreads(args.threads);
-    const objective = parseChoice("objective", args.objective ?? "latency", OBJECTIVES);
+    const scheme = parseChoice("scheme", args.scheme ?? "ckks", SCHEMES);
+    const byDefault = scheme === "bfv" ? "throughput" : "latency";
+    const objective = parseChoice("objective", args.objective ?? byDefault, OBJECTIVES);
+    if (scheme === "bfv" && objective === "latency") {
+      throw new UsageError(
+        "--scheme bfv runs images at once, a slot an image: leave --objective out, or use --scheme ckks for one after the other",
+      );
+    }
     const weightBits = parseWeightBits(args["weight-bits"]);
     if (objective === "latency" && (weightBits ?? args.labels) !== undefined) {
       throw new UsageError("--weight-bits and --labels are for --objective throughput");
@@ -74,7 +88,7 @@ export const run: Command = defineCommand({
     const progress = createProgress();
     try {
       if (objective === "throughput") {
-        const options: BatchRunOptions = { backend, threads, weightBits, labels };
+        const options: BatchRunOptions = { scheme, backend, threads, weightBits, labels };
         const result = await runBatches(model, set, progress, options);
         process.stdout.write(args.json ? `${JSON.stringify(result)}\n` : describeBatch(result));
         return;

@@ -1,6 +1,7 @@
 /** Files from the file system of Node, Deno and Bun; http addresses are fetched. */
 
 import { createReadStream } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { CrcnnError } from "../../../errors/index.ts";
 import { collectChunks } from "../chunks.ts";
 import { readFile as fetchFile } from "../fetch-file.ts";
@@ -28,5 +29,5 @@ export const readLocalFile: ReadFile = async (path, limit) => {
 export const readFile: ReadFile = async (path, limit) => {
   const address = String(path);
   if (HTTP.test(address)) return fetchFile(path, limit);
-  return readLocalFile(FILE.test(address) ? new URL(address) : path, limit);
+  return readLocalFile(FILE.test(address) ? fileURLToPath(address) : path, limit);
 };
