@@ -70,7 +70,7 @@ export function attributesOf({ attributes = {} }: NodeSpec): Attributes {
   return {
     int: (name, otherwise) => (get(name).i as number | undefined) ?? otherwise,
     ints: (name) => get(name).ints as readonly number[] | undefined,
-    float: (name, otherwise) => Math.fround((get(name).f as number | undefined) ?? otherwise),
+    float: (name, otherwise) => (get(name).f === undefined ? otherwise : Math.fround(get(name).f as number)),
     text: (name, otherwise) => (get(name).s as string | undefined) ?? otherwise,
   };
 }
