@@ -12,7 +12,7 @@ import {
 } from "../plan/index.ts";
 import type { SecurityLevel } from "../rlwe/index.ts";
 import { type InputRange, syntheticInputs } from "./calibration.ts";
-import type { SourceModel } from "./torch/index.ts";
+import type { SourceModel } from "./source/source-model.ts";
 
 export interface CompileOptions {
   /** Shape of one input without a batch axis, as `[1, 28, 28]`. */

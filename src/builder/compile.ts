@@ -31,8 +31,8 @@ import {
   SMALLEST_BITS,
 } from "./planner/parameters.ts";
 import { searchLayout } from "./planner/search.ts";
+import type { SourceModel } from "./source/source-model.ts";
 import { cutModel, type ModelStretch } from "./stretches.ts";
-import type { SourceModel } from "./torch/index.ts";
 
 /** A network ready to be run. */
 export interface CompiledNetwork {

@@ -31,6 +31,44 @@ function expectClose(found: readonly number[], expected: ArrayLike<number>, rela
 
 const LENET = fixture("models/lenet1-square/lenet1-square.pt");
 
+test("weights run with their architecture from a file", async () => {
+  const architecture = fixture("architectures/lenet1-square.json");
+  const weights = fixture("models/lenet1-square/lenet1-square.safetensors");
+  const digits = fixture("data/mnist16-images-idx3-ubyte.gz");
+  const { stdout, stderr, code } = await crcnn([
+    "run",
+    weights,
+    digits,
+    "--architecture",
+    architecture,
+    "--json",
+    "--first",
+    "1",
+  ]);
+  expect(code, stderr).toBe(0);
+  const [expected] = unbatch(readNpy("models/lenet1-square/lenet1-square.logits.npy"));
+  const [{ logits, plainLogits }] = parse(stdout) as [Line];
+  expectClose(plainLogits, expected!.data, 1e-6);
+  expectClose(logits, expected!.data, 3e-4);
+});
+
+test("an ONNX model runs as its torch file does", async () => {
+  const model = fixture("models/lenet1-square/lenet1-square.op18.dynamo.onnx");
+  const { stdout, stderr, code } = await crcnn([
+    "run",
+    model,
+    fixture("data/mnist16-images-idx3-ubyte.gz"),
+    "--json",
+    "--first",
+    "1",
+  ]);
+  expect(code, stderr).toBe(0);
+  const [expected] = unbatch(readNpy("models/lenet1-square/lenet1-square.logits.npy"));
+  const [{ logits, plainLogits }] = parse(stdout) as [Line];
+  expectClose(plainLogits, expected!.data, 1e-6);
+  expectClose(logits, expected!.data, 3e-4);
+});
+
 test("run --json on a gzipped IDX file: one line an image, the figures of PyTorch", async () => {
   const file = fixture("data/mnist16-images-idx3-ubyte.gz");
   const { stdout, stderr, code } = await crcnn(["run", LENET, file, "--json", "--first", "3"]);

@@ -7,7 +7,7 @@ import { parseChoice, parseInteger } from "../arguments.ts";
 import { type BatchRunOptions, describeBatch, runBatches } from "../batch-network.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../failure.ts";
-import { loadModel, readNamed } from "../files.ts";
+import { loadModel, modelOptions, readNamed } from "../files.ts";
 import { formatMilliseconds, formatTable } from "../format.ts";
 import { type ImageSet, imageOptions, type NamedImage, readImageFiles } from "../images.ts";
 import { openLocalNetwork, type RunResult } from "../local-network.ts";
@@ -22,13 +22,19 @@ export const run: Command = defineCommand({
   description: "Run a PyTorch model on encrypted images in this process, beside the same model in the clear",
   repeats: true,
   args: {
-    model: { type: "positional", required: true, description: "A file of torch.save(model): a torch.nn.Sequential" },
+    model: {
+      type: "positional",
+      required: true,
+      description:
+        "A file of torch.save(model), a torch.nn.Sequential, or an ONNX file; or with --architecture a state_dict, a checkpoint or .safetensors",
+    },
     image: {
       type: "positional",
       required: true,
       description:
         "PNG, .npy or IDX files, gzipped or not; all images of a file. PNG and IDX bytes are divided by 255, .npy values are taken as they are",
     },
+    ...modelOptions,
     ...imageOptions,
     backend: {
       type: "string",
@@ -76,7 +82,7 @@ export const run: Command = defineCommand({
     if (objective === "latency" && (weightBits ?? args.labels) !== undefined) {
       throw new UsageError("--weight-bits and --labels are for --objective throughput");
     }
-    const model = await loadModel(args.model);
+    const model = await loadModel(args.model, args.architecture);
     const set = await readImageFiles(files, args, model);
     const labels = args.labels === undefined ? undefined : await readImageLabels(args.labels, set);
     const progress = createProgress();
