@@ -10,8 +10,8 @@ const WORD_BYTES = 4;
  */
 const LIMBS = { transform: 4, product: 2, pass: 3 };
 
-export function bytesMoved(ringDegree: number, { transforms, products, passes }: KernelCounts): number {
-  const limbs = transforms * LIMBS.transform + products * LIMBS.product + passes * LIMBS.pass;
+export function bytesMoved(ringDegree: number, { transforms, products, keyProducts, passes }: KernelCounts): number {
+  const limbs = transforms * LIMBS.transform + (products + keyProducts) * LIMBS.product + passes * LIMBS.pass;
   return limbs * ringDegree * WORD_BYTES;
 }
 
@@ -25,6 +25,7 @@ export function countNodes(parameters: RlweParameters, nodes: readonly PlanNode[
     input: { shape: [], slots, ciphertexts: 1, source: nothing },
     nodes,
     layers: nothing,
+    groups: [],
     outputs: [],
     output: { shape: [], position: nothing, factor: 1 },
   };

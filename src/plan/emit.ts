@@ -60,6 +60,7 @@ export function emitPlan(network: LoweredNetwork, options: EmitOptions): Plan {
     input: network.input,
     nodes,
     layers: Int32Array.from(layers),
+    groups: network.stages.map((stage) => stage.layers),
     outputs: current,
     output: { shape: output.shape, position: output.position, factor: outputFactor },
   };

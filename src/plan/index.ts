@@ -1,6 +1,7 @@
 /** Networks as data: tensors, affine maps, layouts, lowering, the Plan, and its interpreters (clear, cost, encrypted). */
 export * from "./affine-map.ts";
 export * from "./batch/index.ts";
+export * from "./calibrate.ts";
 export * from "./clear.ts";
 export * from "./cost.ts";
 export * from "./emit.ts";

@@ -6,7 +6,9 @@ import {
   countDecompose,
   countDivide,
   countKeyProduct,
+  countRaise,
   type KernelCounts,
+  type MachineCosts,
   microseconds,
   none,
   plus,
@@ -29,9 +31,6 @@ export interface SpanWork {
   readonly squares: number;
   readonly outputs: number;
 }
-
-/** Microseconds a coefficient of the weighted sums' three parts (WebAssembly, x64, N = 8192: 0.5, 1.5 and 5 us a limb), and of a product at hand. */
-const SUM_COSTS = { entry: 0.00006, column: 0.00018, row: 0.0006, product: 0.0002 } as const;
 
 /** Counts every span's work, tile by tile. */
 export function measureSpans(plan: BatchPlan): SpanWork[] {
@@ -70,13 +69,18 @@ export interface BatchCost {
   readonly outputBytes: number;
 }
 
-/** @param work As {@link measureSpans} counts it. */
+/**
+ * @param work As {@link measureSpans} counts it.
+ * @param machine The prices that plans are chosen by, or those that `calibrateCosts` measured.
+ */
 export function estimateBatchCost(
   plan: BatchPlan,
   work: readonly SpanWork[],
   parameters: RlweParameters,
   schedule: BatchSchedule,
+  machine: MachineCosts = WASM_COSTS,
 ): BatchCost {
+  const { entry, column, row, product } = machine.sums;
   const { ringDegree, specialPrimes, digitPrimes } = parameters;
   const alpha = specialPrimes.length;
   let counts = none;
@@ -86,9 +90,9 @@ export function estimateBatchCost(
     const { entries, columns, rows, squares, outputs } = work[s];
     const limbs = components * (level + 1);
     weighted += limbs * entries;
-    sums += limbs * (entries * SUM_COSTS.entry + columns * SUM_COSTS.column + rows * SUM_COSTS.row);
+    sums += limbs * (entries * entry + columns * column + rows * row);
     // Three sums of products, one of which is doubled.
-    sums += 3 * (level + 1) * squares * SUM_COSTS.product;
+    sums += 3 * (level + 1) * squares * product;
     if (squares > 0) counts = plus(counts, { ...none, passes: (level + 1) * outputs });
     const switches = stages.some(({ op }) => op === "relinearize");
     const dropped = stages.reduce((sum, stage) => sum + (stage.op === "rescale" ? stage.primes : 0), 0);
@@ -96,14 +100,14 @@ export function estimateBatchCost(
     const each = switches
       ? plus(
           countDecompose(level, alpha, digitPrimes),
-          plus(countKeyProduct(level, alpha, digitPrimes), { ...none, passes: 4 * (level + 1) }),
+          plus(countKeyProduct(level, alpha, digitPrimes), countRaise(level)),
         )
       : none;
     const kept = schedule[first + stages.length].components;
     const division = divided > 0 ? countDivide(level + 1 - dropped, divided) : none;
     counts = plus(counts, times(outputs, plus(each, times(kept, division))));
   }
-  const seconds = (microseconds(counts, ringDegree, WASM_COSTS) + ringDegree * sums) / 1e6;
+  const seconds = (microseconds(counts, ringDegree, machine) + ringDegree * sums) / 1e6;
   const { relinearization } = demandBatchKeys(plan, schedule);
   const last = schedule[schedule.length - 1];
   const inputs = plan.inputShape.reduce((product, axis) => product * axis, 1);
