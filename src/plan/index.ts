@@ -14,6 +14,7 @@ export * from "./layout.ts";
 export * from "./lowered.ts";
 export * from "./lowering/index.ts";
 export * from "./manifest.ts";
+export * from "./memory.ts";
 export * from "./noise.ts";
 export * from "./packing.ts";
 export * from "./plan.ts";
