@@ -15,4 +15,5 @@ export {
   traceShapes,
   traceValues,
 } from "./network.ts";
+export { type Compiled, isBatch, readPlan, savePlan } from "./saved-plan.ts";
 export * from "./torch/index.ts";

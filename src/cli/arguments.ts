@@ -21,7 +21,7 @@ export function checkArguments(raw: readonly string[], definitions: ArgsDef, rep
     tokens: true,
   });
   for (const token of tokens) {
-    if (token.kind !== "option") continue;
+    if (token.kind !== "option" || isNegation(token, definitions)) continue;
     const definition = definitions[token.name];
     if (!definition || definition.type === "positional" || !token.rawName.startsWith("--")) {
       throw new UsageError(`there is no option ${token.rawName}`);
@@ -43,6 +43,15 @@ export function checkArguments(raw: readonly string[], definitions: ArgsDef, rep
       throw new UsageError(`--${name} is missing`);
     }
   }
+}
+
+/** `--no-cache` for an option `cache` that is on by default. */
+function isNegation(
+  { name, rawName, value }: { readonly name: string; readonly rawName: string; readonly value?: string | undefined },
+  definitions: ArgsDef,
+): boolean {
+  const definition = rawName.startsWith("--no-") ? definitions[name.slice("no-".length)] : undefined;
+  return definition?.type === "boolean" && definition.default === true && value === undefined;
 }
 
 /** An integer in a range. */

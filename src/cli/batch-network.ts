@@ -1,6 +1,6 @@
 /** A network compiled for throughput and its key's owner in one process: for `crcnn run --objective throughput`. */
 
-import { compile, runModel, type SourceModel } from "../builder/index.ts";
+import { type compile, runModel, type SourceModel } from "../builder/index.ts";
 import { createOwner } from "../owner/index.ts";
 import { createCkksBatchOperations, prepareBatchProgram, runBatch, type Tensor } from "../plan/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
@@ -10,6 +10,7 @@ import type { EngineChoice } from "./local-network.ts";
 import { type Progress, paint } from "./progress.ts";
 
 export interface BatchRunOptions extends EngineChoice {
+  readonly compile: typeof compile;
   readonly weightBits?: number | undefined;
   /** One an image. */
   readonly labels?: Int32Array | undefined;
@@ -48,11 +49,11 @@ export async function runBatches(
   model: SourceModel,
   { images, shape, inputRange }: ImageSet,
   progress: Progress,
-  { weightBits, labels, ...engine }: BatchRunOptions,
+  { compile: compileNetwork, weightBits, labels, ...engine }: BatchRunOptions,
 ): Promise<BatchResult> {
   const compiling = progress.step("Choosing scales and parameters");
   await paint();
-  const { manifest, plans, costs, predictedError } = compile(model, {
+  const { manifest, plans, costs, predictedError } = compileNetwork(model, {
     inputShape: shape,
     inputRange,
     objective: "throughput",

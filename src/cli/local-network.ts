@@ -1,6 +1,6 @@
 /** A network and its key's owner in one process: for `crcnn run`, which tries a model out without a server. */
 
-import { type CompiledNetwork, compile, runModel, type SourceModel } from "../builder/index.ts";
+import { type CompiledNetwork, type compile, runModel, type SourceModel } from "../builder/index.ts";
 import { createOwner, type OwnerOptions } from "../owner/index.ts";
 import { prepareProgram, runEncrypted, type Tensor } from "../plan/index.ts";
 import { evaluationKeyBytes } from "../protocol/index.ts";
@@ -38,11 +38,11 @@ export async function openLocalNetwork(
   model: SourceModel,
   { shape, inputRange }: ImageSet,
   progress: Progress,
-  engine: EngineChoice = {},
+  { compile: compileNetwork, ...engine }: EngineChoice & { readonly compile: typeof compile },
 ): Promise<LocalNetwork> {
   const compiling = progress.step("Choosing layouts and parameters");
   await paint();
-  const network = compile(model, { inputShape: shape, inputRange });
+  const network = compileNetwork(model, { inputShape: shape, inputRange });
   const { manifest, plans, schedules } = network;
   compiling.done(formatParameters(manifest));
 

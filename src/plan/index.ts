@@ -2,6 +2,7 @@
 export * from "./affine-map.ts";
 export * from "./batch/index.ts";
 export * from "./calibrate.ts";
+export * from "./check-plan.ts";
 export * from "./clear.ts";
 export * from "./cost.ts";
 export * from "./emit.ts";
@@ -17,6 +18,7 @@ export * from "./manifest.ts";
 export * from "./memory.ts";
 export * from "./noise.ts";
 export * from "./packing.ts";
+export * from "./plain-data.ts";
 export * from "./plan.ts";
 export * from "./pre-rotate.ts";
 export * from "./schedule.ts";

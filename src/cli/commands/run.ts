@@ -11,6 +11,7 @@ import { loadModel, readNamed } from "../files.ts";
 import { formatMilliseconds, formatTable } from "../format.ts";
 import { type ImageSet, imageOptions, type NamedImage, readImageFiles } from "../images.ts";
 import { openLocalNetwork, type RunResult } from "../local-network.ts";
+import { cacheOptions, cachedCompile } from "../plan-cache.ts";
 import { createProgress } from "../progress.ts";
 
 const BACKENDS = ["ts", "wasm"] as const;
@@ -52,6 +53,7 @@ export const run: Command = defineCommand({
       valueHint: "FILE",
       description: "For throughput: an IDX file of the images' labels, for the accuracy",
     },
+    ...cacheOptions,
   },
   async run(args) {
     const [, ...files] = args._;
@@ -65,15 +67,16 @@ export const run: Command = defineCommand({
     const model = await loadModel(args.model);
     const set = await readImageFiles(files, args, model);
     const labels = args.labels === undefined ? undefined : await readImageLabels(args.labels, set);
+    const compile = await cachedCompile(args.cache);
     const progress = createProgress();
     try {
       if (objective === "throughput") {
-        const options: BatchRunOptions = { backend, threads, weightBits, labels };
+        const options: BatchRunOptions = { backend, threads, compile, weightBits, labels };
         const result = await runBatches(model, set, progress, options);
         process.stdout.write(args.json ? `${JSON.stringify(result)}\n` : describeBatch(result));
         return;
       }
-      const network = await openLocalNetwork(model, set, progress, { backend, threads });
+      const network = await openLocalNetwork(model, set, progress, { backend, threads, compile });
       for (const image of set.images) {
         const { relativeError, ...result } = network.run(image.tensor);
         process.stdout.write(
