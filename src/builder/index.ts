@@ -1,4 +1,5 @@
 /** Models in, plans out. */
+export { type Alternative, type AlternativeOptions, findAlternatives } from "./alternatives.ts";
 export type { CompiledBatch } from "./batch/compile-batch.ts";
 export * from "./build-from-pytorch.ts";
 export { coveringRange, type InputRange, syntheticInputs } from "./calibration.ts";
@@ -15,5 +16,6 @@ export {
   traceShapes,
   traceValues,
 } from "./network.ts";
+export { type LayerReport, type PlanReport, reportPlan } from "./report.ts";
 export { type Compiled, isBatch, readPlan, savePlan } from "./saved-plan.ts";
 export * from "./torch/index.ts";

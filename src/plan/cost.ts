@@ -34,6 +34,12 @@ export function keyBytes(
   return (Math.ceil((level + 1) / digitPrimes) * bits * ringDegree) / 8;
 }
 
+/** Bytes of one polynomial at a level on the wire. */
+export function polynomialBytes({ ringDegree, dataPrimes }: RlweParameters, level: number): number {
+  const bits = dataPrimes.slice(0, level + 1).reduce((sum, prime) => sum + Math.ceil(Math.log2(prime)), 0);
+  return (bits * ringDegree) / 8;
+}
+
 /** What one evaluation of a plan takes. */
 export interface PlanCost {
   readonly counts: KernelCounts;

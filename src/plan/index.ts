@@ -11,6 +11,7 @@ export * from "./encrypted-tensor.ts";
 export * from "./evaluator.ts";
 export * from "./hoisting.ts";
 export * from "./layer.ts";
+export * from "./layer-costs.ts";
 export * from "./layout.ts";
 export * from "./lowered.ts";
 export * from "./lowering/index.ts";

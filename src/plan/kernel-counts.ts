@@ -40,7 +40,7 @@ export interface SumCosts {
 
 /**
  * The prices by which plans are chosen, whatever machine compiles: measured with the WebAssembly kernels on Node 20 (x64, one thread, N = 8192), 19
- * us a transform, 2.5 a pass, and 5.3 a product with its share of a reduction, since keys and weights come from memory (2.3 where they are at
+ * us a transform, 1.9 a pass, and 5.3 a product with its share of a reduction, since keys and weights come from memory (2.3 where they are at
  * hand); 0.5, 1.5 and 5 us for an entry, a column and a row of weighted sums. `calibrateCosts` measures those of the machine at hand, for predictions.
  */
 export const WASM_COSTS: MachineCosts = {
@@ -49,7 +49,7 @@ export const WASM_COSTS: MachineCosts = {
   reduction: 0,
   keyProduct: 0.00065,
   keyReduction: 0,
-  pass: 0.0003,
+  pass: 0.00023,
   sums: { entry: 0.00006, column: 0.00018, row: 0.0006, product: 0.0002 },
 };
 

@@ -43,7 +43,7 @@ export function estimateHeap(
   // A permutation moves four values at a time.
   const permutations = (demand.rotations.length * limb) / 4;
   const tables = TABLE_LISTS * (dataPrimes.length + specialPrimes.length) * limb + permutations;
-  const values = limb * Math.max(...segments.map(({ plan, schedule }) => peakLimbs(plan, parameters, schedule)));
+  const values = limb * Math.max(0, ...segments.map(({ plan, schedule }) => peakLimbs(plan, parameters, schedule)));
   const keys = keyLimbs * limb;
   return { keys, weights, tables, values, total: keys + weights + tables + values };
 }

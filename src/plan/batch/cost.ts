@@ -1,7 +1,7 @@
 /** What a batch plan costs: limb operations, seconds, bytes on the wire, and the memory that an evaluation takes. */
 
 import type { RlweParameters } from "../../rlwe/index.ts";
-import { keyBytes } from "../cost.ts";
+import { keyBytes, polynomialBytes } from "../cost.ts";
 import {
   countDecompose,
   countDivide,
@@ -69,31 +69,31 @@ export interface BatchCost {
   readonly outputBytes: number;
 }
 
-/**
- * @param work As {@link measureSpans} counts it.
- * @param machine The prices that plans are chosen by, or those that `calibrateCosts` measured.
- */
-export function estimateBatchCost(
+/** What one span takes. */
+interface SpanCost {
+  readonly weighted: number;
+  readonly counts: KernelCounts;
+  readonly seconds: number;
+}
+
+/** By span; arguments as those of {@link estimateBatchCost}. */
+export function costBySpan(
   plan: BatchPlan,
   work: readonly SpanWork[],
-  parameters: RlweParameters,
+  { ringDegree, specialPrimes, digitPrimes }: RlweParameters,
   schedule: BatchSchedule,
   machine: MachineCosts = WASM_COSTS,
-): BatchCost {
+): SpanCost[] {
   const { entry, column, row, product } = machine.sums;
-  const { ringDegree, specialPrimes, digitPrimes } = parameters;
   const alpha = specialPrimes.length;
-  let counts = none;
-  let [weighted, sums] = [0, 0];
-  for (const [s, { first, stages }] of spansOf(plan).entries()) {
+  return spansOf(plan).map(({ first, stages }, s) => {
     const { level, components } = schedule[first];
     const { entries, columns, rows, squares, outputs } = work[s];
     const limbs = components * (level + 1);
-    weighted += limbs * entries;
-    sums += limbs * (entries * entry + columns * column + rows * row);
     // Three sums of products, one of which is doubled.
-    sums += 3 * (level + 1) * squares * product;
-    if (squares > 0) counts = plus(counts, { ...none, passes: (level + 1) * outputs });
+    const sums =
+      limbs * (entries * entry + columns * column + rows * row) + 3 * (level + 1) * squares * product;
+    const doubled = squares > 0 ? { ...none, passes: (level + 1) * outputs } : none;
     const switches = stages.some(({ op }) => op === "relinearize");
     const dropped = stages.reduce((sum, stage) => sum + (stage.op === "rescale" ? stage.primes : 0), 0);
     const divided = dropped + (switches ? alpha : 0);
@@ -105,26 +105,38 @@ export function estimateBatchCost(
       : none;
     const kept = schedule[first + stages.length].components;
     const division = divided > 0 ? countDivide(level + 1 - dropped, divided) : none;
-    counts = plus(counts, times(outputs, plus(each, times(kept, division))));
-  }
-  const seconds = (microseconds(counts, ringDegree, machine) + ringDegree * sums) / 1e6;
+    const counts = plus(doubled, times(outputs, plus(each, times(kept, division))));
+    const seconds = (microseconds(counts, ringDegree, machine) + ringDegree * sums) / 1e6;
+    return { weighted: limbs * entries, counts, seconds };
+  });
+}
+
+/**
+ * @param work As {@link measureSpans} counts it.
+ * @param machine The prices that plans are chosen by, or those that `calibrateCosts` measured.
+ */
+export function estimateBatchCost(
+  plan: BatchPlan,
+  work: readonly SpanWork[],
+  parameters: RlweParameters,
+  schedule: BatchSchedule,
+  machine: MachineCosts = WASM_COSTS,
+): BatchCost {
+  const { ringDegree } = parameters;
+  const spans = costBySpan(plan, work, parameters, schedule, machine);
+  const seconds = spans.reduce((sum, span) => sum + span.seconds, 0);
   const { relinearization } = demandBatchKeys(plan, schedule);
   const last = schedule[schedule.length - 1];
   const inputs = plan.inputShape.reduce((product, axis) => product * axis, 1);
   return {
-    weighted,
-    counts,
+    weighted: spans.reduce((sum, span) => sum + span.weighted, 0),
+    counts: spans.reduce((sum, span) => plus(sum, span.counts), none),
     seconds,
     imagesPerSecond: ringDegree / 2 / seconds,
     keyBytes: relinearization < 0 ? 0 : keyBytes(parameters, relinearization),
-    inputBytes: inputs * limbBytes(parameters, schedule[0].level),
-    outputBytes: work[work.length - 1].outputs * last.components * limbBytes(parameters, last.level),
+    inputBytes: inputs * polynomialBytes(parameters, schedule[0].level),
+    outputBytes: work[work.length - 1].outputs * last.components * polynomialBytes(parameters, last.level),
   };
-}
-
-function limbBytes({ ringDegree, dataPrimes }: RlweParameters, level: number): number {
-  const bits = dataPrimes.slice(0, level + 1).reduce((sum, prime) => sum + Math.ceil(Math.log2(prime)), 0);
-  return (bits * ringDegree) / 8;
 }
 
 /** Largest number of bytes that inputs, kept elements and outputs take at any time of an evaluation, the evaluator's scratch apart. */
