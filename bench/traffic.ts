@@ -10,7 +10,10 @@ const WORD_BYTES = 4;
  */
 const LIMBS = { transform: 4, product: 2, pass: 3 };
 
-export function bytesMoved(ringDegree: number, { transforms, products, keyProducts, passes }: KernelCounts): number {
+export function bytesMoved(
+  ringDegree: number,
+  { transforms = 0, products = 0, keyProducts = 0, passes = 0 }: Partial<KernelCounts>,
+): number {
   const limbs = transforms * LIMBS.transform + (products + keyProducts) * LIMBS.product + passes * LIMBS.pass;
   return limbs * ringDegree * WORD_BYTES;
 }

@@ -69,10 +69,10 @@ export function* findAlternatives(
   if (found) yield found;
 }
 
-/** To one digit, as 0.003. */
+/** To two digits, as 0.0031. */
 function roundUp(value: number): number {
-  const unit = 10 ** Math.floor(Math.log10(value));
-  return Number((Math.ceil(value / unit) * unit).toPrecision(1));
+  const unit = 10 ** (Math.floor(Math.log10(value)) - 1);
+  return Number((Math.ceil(value / unit) * unit).toPrecision(2));
 }
 
 /** A place for a refresh. */
@@ -85,7 +85,10 @@ interface Place {
 }
 
 /** Lists of positions, the fewest first, that cut the network into stretches of equal depth where its tensors are small. */
-function* refreshChoices(model: SourceModel, { inputShape, rencryptPositions = [] }: CompileOptions): Generator<number[]> {
+function* refreshChoices(
+  model: SourceModel,
+  { inputShape, rencryptPositions = [] }: CompileOptions,
+): Generator<number[]> {
   const { places, depth } = placesOf(model, inputShape, rencryptPositions);
   for (let count = 1; count <= Math.min(MOST_REFRESHES, places.length); count++) {
     const tried = new Set<string>();

@@ -13,7 +13,9 @@ export interface Closest {
 
 /** What the search came closest to, where `error` is one of {@link noParameters} and some parameters hold the network's values. */
 export function closestOf(error: unknown): Closest | undefined {
-  return error instanceof CrcnnError && error.code === "NO_PARAMETERS" ? (error.cause as Closest | undefined) : undefined;
+  return error instanceof CrcnnError && error.code === "NO_PARAMETERS"
+    ? (error.cause as Closest | undefined)
+    : undefined;
 }
 
 /** @param closest The least error that was predicted, or undefined where no parameters hold the network's values. */

@@ -101,7 +101,11 @@ export async function runBatches(
     running.update(1, 3);
     await paint();
     const evaluating = performance.now();
-    const outputs = timed("evaluate", evaluating, runBatch(program, inputs, { onInputDone: freeCiphertext, onProgress }));
+    const outputs = timed(
+      "evaluate",
+      evaluating,
+      runBatch(program, inputs, { onInputDone: freeCiphertext, onProgress }),
+    );
     bytes.output = bytesOf(outputs);
     const decrypting = performance.now();
     results.push(...timed("decrypt", decrypting, owner.decryptBatch(segment, outputs, batch.length)));

@@ -2,8 +2,8 @@
 
 import { type Compiled, type PlanReport, reportPlan, type SourceModel } from "../builder/index.ts";
 import { createEngine, createThreadedEngine, type Engine } from "../math/index.ts";
-import { calibrateCosts, type MachineCosts, WASM_COSTS } from "../plan/index.ts";
 import type { OwnerOptions } from "../owner/index.ts";
+import { calibrateCosts, type MachineCosts, WASM_COSTS } from "../plan/index.ts";
 import { formatBytes, formatMilliseconds } from "./format.ts";
 
 /** Which kernels compute, and on how many threads. */

@@ -72,7 +72,10 @@ function describePlan(report: PlanReport): string {
         `${formatBytes(heap.values)}, tables ${formatBytes(heap.tables)}`,
     ],
     ["operations", `${rotations} rotations, ${relinearizations} relinearizations`],
-    ["time", `${formatMilliseconds(1000 * seconds)} ${per}, with everything warm, by this machine's kernels as timed just now`],
+    [
+      "time",
+      `${formatMilliseconds(1000 * seconds)} ${per}, with everything warm, by this machine's kernels as timed just now`,
+    ],
     [
       "precision",
       `${precision.bits.toFixed(1)} bits: errors of at most ${precision.relativeError.toExponential(1)} of the largest output`,
@@ -101,9 +104,7 @@ function formatLayers({ layers, parameters, seconds }: PlanReport): string {
       `${Math.round((100 * layer.seconds) / seconds)} %`,
     ];
   });
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...cells.map((row) => row[column]!.length)),
-  );
+  const widths = header.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]!.length)));
   return [header, ...cells]
     .map((row) =>
       row

@@ -45,8 +45,11 @@ const GENERATOR = 5;
 const LEAST_TURNS = 3;
 /** Runs in one turn: at the first one, caches hold what others left there. */
 const RUNS = 2;
-/** Rows and columns of weighted sums, with the stretch of slots that they are made for. */
-const TILE = { columns: 32, rows: 16, stretch: 4096 };
+/**
+ * Weighted sums as a convolution has them: rows for four channels at each of eight positions, which read 25 columns of 64, in a stretch of slots; all
+ * weights of a row are short enough to be added up at once.
+ */
+const TILE = { columns: 64, positions: 8, channels: 4, taps: 25, stretch: 2048, weight: 5000 };
 const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT;
 
 /**
@@ -230,24 +233,30 @@ function products({ ring: { kernels, parallel, degree, moduli }, near, next, res
   };
 }
 
-/** Digits, which are at hand, with keys from memory, limb by limb; sums are permuted as those of rotations. Calls are sums. */
+/**
+ * Digits, which are at hand, with keys from memory, limb by limb; sums are permuted as those of rotations. Calls are sums. A run makes half of the
+ * limbs, the next one the others: what takes long seldom goes undisturbed.
+ */
 function keyProducts({ ring: { kernels, parallel, degree, moduli }, near, next, reserve }: Stage, terms: number): Work {
-  const results = reserve(2 * ROTATIONS * LIMBS * degree);
+  const half = LIMBS / 2;
+  const results = reserve(2 * ROTATIONS * half * degree);
   const steps = Array.from({ length: ROTATIONS }, (_, step) => step);
-  const permutations = steps.map((step) =>
-    automorphismPermutation(degree, GENERATOR ** (step + 1) % (2 * degree)),
-  );
+  const permutations = steps.map((step) => automorphismPermutation(degree, GENERATOR ** (step + 1) % (2 * degree)));
   const digits = Array.from({ length: terms }, (_, d) => near(d));
+  let keys: number[][] = [];
+  let first = half;
   return {
-    calls: 2 * ROTATIONS * LIMBS,
+    calls: 2 * ROTATIONS * half,
     run() {
-      const keys = steps.map(() => next(2 * terms * LIMBS));
-      const half = (step: number, first: number, k: number): number[] =>
-        digits.map((_, d) => keys[step][(2 * d + first) * LIMBS + k]);
-      parallel(LIMBS, (k) => {
+      first = half - first;
+      if (first === 0) keys = steps.map(() => next(2 * terms * LIMBS));
+      const component = (step: number, c: number, k: number): number[] =>
+        digits.map((_, d) => keys[step][(2 * d + c) * LIMBS + first + k]);
+      parallel(half, (k) => {
         for (const step of steps) {
-          const out = results + 2 * (step * LIMBS + k) * degree;
-          kernels.dotProductPair([out, out + degree], [half(step, 0, k), half(step, 1, k)], digits, degree, moduli[0], {
+          const out = results + 2 * (step * half + k) * degree;
+          const lefts = [component(step, 0, k), component(step, 1, k)] as const;
+          kernels.dotProductPair([out, out + degree], lefts, digits, degree, moduli[0], {
             initial: [near(MANY), undefined],
             permutation: permutations[step],
           });
@@ -266,36 +275,35 @@ function nearProducts({ ring: { kernels, parallel, degree, moduli }, near }: Sta
   };
 }
 
-/** One tile, whose prices have fixed proportions; priced as a whole. */
-function weightedSums({ ring: { kernels, parallel, degree, moduli, heap }, reserve, keep }: Stage): Work {
-  const columns = Array.from({ length: TILE.columns }, (_, k) => k);
-  const rows = Array.from({ length: TILE.rows }, () => ({ columns, weights: columns.map((k) => 1 + 37 * k) }));
-  const program = keep(encodeWeightedSums(heap, TILE.columns, rows));
+/** One tile, whose prices have fixed proportions; priced as a whole. Its columns come from memory. */
+function weightedSums({ ring: { kernels, parallel, degree, moduli, heap }, reserve, keep, next }: Stage): Work {
+  const { columns, positions, channels, taps, weight } = TILE;
+  const rows = Array.from({ length: positions * channels }, (_, row) => {
+    const first = 4 * Math.floor(row / channels);
+    return {
+      columns: Array.from({ length: taps }, (_, tap) => (first + tap + 3 * Math.floor(tap / 5)) % columns),
+      weights: Array.from({ length: taps }, (_, tap) => ((tap + row) % 2 === 0 ? weight : -weight)),
+    };
+  });
+  const program = keep(encodeWeightedSums(heap, columns, rows));
   const stretch = Math.min(TILE.stretch, degree);
-  const limbs = reserve((TILE.columns + TILE.rows) * stretch);
+  const results = reserve(rows.length * stretch);
   const scratch = reserve(weightedScratchWords(program));
-  const at = (index: number): number => limbs + index * stretch;
-  const biases = new Int32Array(TILE.rows);
+  const biases = new Int32Array(rows.length);
+  const outs = rows.map((_, row) => results + row * stretch);
   return {
     calls: stretch / degree,
-    run: () =>
-      parallel(1, () =>
-        kernels.weightedSums(
-          program,
-          rows.map((_, row) => at(TILE.columns + row)),
-          columns.map(at),
-          biases,
-          scratch,
-          stretch,
-          moduli[0],
-        ),
-      ),
+    run() {
+      const ins = next(columns);
+      parallel(1, () => kernels.weightedSums(program, outs, ins, biases, scratch, stretch, moduli[0]));
+    },
   };
 }
 
 /** @param tile Price of the tile. @param product Price of a product at hand. */
 function scaleSums(tile: number, product: number): SumCosts {
   const { entry, column, row } = WASM_COSTS.sums;
-  const factor = tile / (TILE.columns * TILE.rows * entry + TILE.columns * column + TILE.rows * row);
+  const rows = TILE.positions * TILE.channels;
+  const factor = tile / (rows * TILE.taps * entry + TILE.columns * column + rows * row);
   return { entry: factor * entry, column: factor * column, row: factor * row, product };
 }

@@ -73,13 +73,7 @@ export function requirePlan(value: unknown, segment: SegmentManifest, complain: 
   return plan;
 }
 
-function requireNode(
-  value: unknown,
-  id: number,
-  slots: number,
-  ciphertexts: number,
-  complain: Complain,
-): PlanNode {
+function requireNode(value: unknown, id: number, slots: number, ciphertexts: number, complain: Complain): PlanNode {
   const fields = requireFields(value, "a node", complain);
   const read = (node: unknown): number => requireIndex(node, 0, id, `what node ${id} reads`, complain);
   const { op } = fields;

@@ -100,7 +100,11 @@ export function countKeyProduct(level: number, alpha: number, digitPrimes: numbe
 
 /** The division of one polynomial by `dropped` primes, with `kept` limbs left. */
 export function countDivide(kept: number, dropped: number): KernelCounts {
-  return plus(countMixedRadix(dropped), { ...none, transforms: dropped + kept, passes: dropped + kept * (1 + dropped) });
+  return plus(countMixedRadix(dropped), {
+    ...none,
+    transforms: dropped + kept,
+    passes: dropped + kept * (1 + dropped),
+  });
 }
 
 /** P times two polynomials. */

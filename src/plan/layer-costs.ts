@@ -38,7 +38,12 @@ export function costByLayer(
     return {
       layers,
       levels: [Math.max(...before), Math.min(...ids.map((id) => levels[id]))],
-      seconds: microseconds(ids.reduce((sum, id) => plus(sum, counts[id]), none), parameters.ringDegree, machine) / 1e6,
+      seconds:
+        microseconds(
+          ids.reduce((sum, id) => plus(sum, counts[id]), none),
+          parameters.ringDegree,
+          machine,
+        ) / 1e6,
       rotations: count("rotate"),
       relinearizations: count("relinearize"),
       products: own.reduce((sum, node) => sum + (node.op === "weightedSum" ? node.terms.length : 0), 0),
@@ -56,10 +61,7 @@ export function batchCostByLayer(
   const work = measureSpans(plan);
   const costs = costBySpan(plan, work, parameters, schedule, machine);
   return spansOf(plan).map(({ first, stages }, i) => ({
-    layers: [
-      Math.min(...stages.map(({ layers }) => layers[0])),
-      Math.max(...stages.map(({ layers }) => layers[1])),
-    ],
+    layers: [Math.min(...stages.map(({ layers }) => layers[0])), Math.max(...stages.map(({ layers }) => layers[1]))],
     levels: [schedule[first].level, schedule[first + stages.length].level],
     seconds: costs[i].seconds,
     rotations: 0,

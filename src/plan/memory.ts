@@ -49,7 +49,11 @@ export function estimateHeap(
 }
 
 /** Walks through a plan as the interpreter does, which frees every value at its last use. */
-function peakLimbs(plan: Plan, { specialPrimes, digitPrimes = specialPrimes.length }: RlweParameters, schedule: Schedule): number {
+function peakLimbs(
+  plan: Plan,
+  { specialPrimes, digitPrimes = specialPrimes.length }: RlweParameters,
+  schedule: Schedule,
+): number {
   const { nodes } = plan;
   const { levels } = schedule;
   const { rotations, raised, transforms, transformed } = planHoisting(plan);

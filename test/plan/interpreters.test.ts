@@ -277,53 +277,50 @@ describe("noise", () => {
 });
 
 describe("cost", () => {
-  test.each([1, 2, 3])(
-    "alpha %i: predicted kernel calls are those that the kernels are called for",
-    async (alpha) => {
-      const { plan, input } = smallNetwork(31);
-      const parameters = toyParameters(alpha);
-      const { owner, schedule } = await encryptedRun(plan, parameters);
-      const program = prepareProgram(plan, schedule, owner.evaluator.encoder);
-      const { ciphertexts } = owner.encryptTensor(input, flatLayout([20], SLOTS));
-      const kernels = owner.context.ring.kernels as unknown as Record<string, (...args: unknown[]) => void>;
-      const counted = { transforms: 0, products: 0, reductions: 0, passes: 0 };
-      const spy = (name: string, count: (args: unknown[]) => void): void => {
-        const original = kernels[name]!;
-        kernels[name] = (...args) => {
-          count(args);
-          original(...args);
-        };
+  test.each([1, 2, 3])("alpha %i: predicted kernel calls are those that the kernels are called for", async (alpha) => {
+    const { plan, input } = smallNetwork(31);
+    const parameters = toyParameters(alpha);
+    const { owner, schedule } = await encryptedRun(plan, parameters);
+    const program = prepareProgram(plan, schedule, owner.evaluator.encoder);
+    const { ciphertexts } = owner.encryptTensor(input, flatLayout([20], SLOTS));
+    const kernels = owner.context.ring.kernels as unknown as Record<string, (...args: unknown[]) => void>;
+    const counted = { transforms: 0, products: 0, reductions: 0, passes: 0 };
+    const spy = (name: string, count: (args: unknown[]) => void): void => {
+      const original = kernels[name]!;
+      kernels[name] = (...args) => {
+        count(args);
+        original(...args);
       };
-      spy("forwardNtt", () => counted.transforms++);
-      spy("inverseNtt", () => counted.transforms++);
-      const sum = (products: number, results: number): void => {
-        counted.products += products * results;
-        counted.reductions += results;
-      };
-      spy("multiply", () => sum(1, 1));
-      spy("dotProduct", ([, lefts]) => sum((lefts as unknown[]).length, 1));
-      // By blocks of a limb, and for both components.
-      spy("dotProductPair", ([, , rights, count]) =>
-        sum((rights as unknown[]).length, (2 * (count as number)) / parameters.ringDegree),
-      );
-      for (const name of ["add", "multiplyScalar", "subtractMultiplyScalar"]) spy(name, () => counted.passes++);
-      spy("liftDigits", ([, digits]) => {
-        counted.passes += (digits as unknown[]).length;
-      });
-      const copies = vi.spyOn(Int32Array.prototype, "copyWithin");
-      runEncrypted(program, owner.evaluator.operations, ciphertexts);
-      for (const [, from, to] of copies.mock.calls) counted.passes += (to! - from) / parameters.ringDegree;
-      copies.mockRestore();
-      const { counts } = estimateCost(plan, parameters, schedule, demandKeys(plan, schedule));
-      const { transforms, products, reductions, keyProducts, keyReductions, passes } = counts;
-      expect(counted).toEqual({
-        transforms,
-        products: products + keyProducts,
-        reductions: reductions + keyReductions,
-        passes,
-      });
-    },
-  );
+    };
+    spy("forwardNtt", () => counted.transforms++);
+    spy("inverseNtt", () => counted.transforms++);
+    const sum = (products: number, results: number): void => {
+      counted.products += products * results;
+      counted.reductions += results;
+    };
+    spy("multiply", () => sum(1, 1));
+    spy("dotProduct", ([, lefts]) => sum((lefts as unknown[]).length, 1));
+    // By blocks of a limb, and for both components.
+    spy("dotProductPair", ([, , rights, count]) =>
+      sum((rights as unknown[]).length, (2 * (count as number)) / parameters.ringDegree),
+    );
+    for (const name of ["add", "multiplyScalar", "subtractMultiplyScalar"]) spy(name, () => counted.passes++);
+    spy("liftDigits", ([, digits]) => {
+      counted.passes += (digits as unknown[]).length;
+    });
+    const copies = vi.spyOn(Int32Array.prototype, "copyWithin");
+    runEncrypted(program, owner.evaluator.operations, ciphertexts);
+    for (const [, from, to] of copies.mock.calls) counted.passes += (to! - from) / parameters.ringDegree;
+    copies.mockRestore();
+    const { counts } = estimateCost(plan, parameters, schedule, demandKeys(plan, schedule));
+    const { transforms, products, reductions, keyProducts, keyReductions, passes } = counts;
+    expect(counted).toEqual({
+      transforms,
+      products: products + keyProducts,
+      reductions: reductions + keyReductions,
+      passes,
+    });
+  });
 });
 
 describe("schedule and hash", () => {

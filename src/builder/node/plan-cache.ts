@@ -19,7 +19,15 @@ import {
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { mapArrays } from "../../plan/index.ts";
-import { type CompileOptions, type Compiled, compile, compileInputs, readPlan, type SourceModel, savePlan } from "../index.ts";
+import {
+  type Compiled,
+  type CompileOptions,
+  compile,
+  compileInputs,
+  readPlan,
+  type SourceModel,
+  savePlan,
+} from "../index.ts";
 
 /** Plain data, so that threads can be told of a cache. */
 export interface PlanCacheOptions {

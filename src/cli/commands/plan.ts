@@ -17,7 +17,7 @@ import { UsageError } from "../failure.ts";
 import { loadModel } from "../files.ts";
 import { inputShapeFor } from "../input-shape.ts";
 import { openEngine, reportHere } from "../machine.ts";
-import { cacheOptions, cachedCompile } from "../plan-cache.ts";
+import { cachedCompile, cacheOptions } from "../plan-cache.ts";
 import { describeChange, describePreflight, type FittingChange, type Preflight } from "../plan-report.ts";
 import { createProgress, type Progress, paint } from "../progress.ts";
 
@@ -51,7 +51,11 @@ export const plan: Command = defineCommand({
       valueHint: "LAYERS",
       description: "Numbers of layers, with commas, before which the key's owner encrypts afresh",
     },
-    backend: { type: "string", valueHint: "ts|wasm", description: "Kernels to predict for; the faster ones by default" },
+    backend: {
+      type: "string",
+      valueHint: "ts|wasm",
+      description: "Kernels to predict for; the faster ones by default",
+    },
     threads: { type: "string", valueHint: "N|auto", description: "Threads to predict for; 1 by default" },
     json: { type: "boolean", description: "One line of JSON on standard output, nothing else" },
     ...cacheOptions,
@@ -72,7 +76,13 @@ export const plan: Command = defineCommand({
     const progress = createProgress();
     try {
       const report = (network: Compiled): PlanReport => reportHere(model, network, engine);
-      const outcome = await preflight(model, { inputShape, precision, objective, rencryptPositions }, compile, report, progress);
+      const outcome = await preflight(
+        model,
+        { inputShape, precision, objective, rencryptPositions },
+        compile,
+        report,
+        progress,
+      );
       process.stdout.write(args.json ? `${JSON.stringify(outcome)}\n` : describePreflight(outcome));
       if (outcome.fits) return;
       process.exitCode = 1;

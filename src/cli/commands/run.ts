@@ -11,7 +11,7 @@ import { formatMilliseconds, formatTable } from "../format.ts";
 import { type ImageSet, imageOptions, type NamedImage, readImageFiles } from "../images.ts";
 import { openLocalNetwork, type RunResult } from "../local-network.ts";
 import { describePrediction } from "../machine.ts";
-import { cacheOptions, cachedCompile } from "../plan-cache.ts";
+import { cachedCompile, cacheOptions } from "../plan-cache.ts";
 import { createProgress } from "../progress.ts";
 
 const BACKENDS = ["ts", "wasm"] as const;

@@ -56,7 +56,11 @@ function requireInterval(value: unknown, complain: Complain): readonly [number, 
 }
 
 /** A batch plan from data of any form; shapes are the segment's. */
-export function requireBatchPlan(value: unknown, { hash, inputShape, outputShape }: BatchSegment, complain: Complain): BatchPlan {
+export function requireBatchPlan(
+  value: unknown,
+  { hash, inputShape, outputShape }: BatchSegment,
+  complain: Complain,
+): BatchPlan {
   const fields = requireFields(value, "a plan", complain);
   let size = sizeOf(inputShape);
   const stages = requireList(fields.stages, "stages", complain).map((stage): BatchStage => {

@@ -91,8 +91,7 @@ export function costBySpan(
     const { entries, columns, rows, squares, outputs } = work[s];
     const limbs = components * (level + 1);
     // Three sums of products, one of which is doubled.
-    const sums =
-      limbs * (entries * entry + columns * column + rows * row) + 3 * (level + 1) * squares * product;
+    const sums = limbs * (entries * entry + columns * column + rows * row) + 3 * (level + 1) * squares * product;
     const doubled = squares > 0 ? { ...none, passes: (level + 1) * outputs } : none;
     const switches = stages.some(({ op }) => op === "relinearize");
     const dropped = stages.reduce((sum, stage) => sum + (stage.op === "rescale" ? stage.primes : 0), 0);
