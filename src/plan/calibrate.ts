@@ -63,18 +63,19 @@ export function calibrateCosts(
   { ringDegree, streamedBytes = DEFAULT_STREAM, milliseconds = 120 }: CalibrationOptions,
 ): MachineCosts {
   const ring = createRing(ringDegree, findNttPrimes(ringDegree, [30, 30]), engine);
-  const stage = createStage(ring, Math.min(streamedBytes, LONGEST_STREAM));
-  const works = {
-    transform: transforms(stage),
-    pass: passes(stage),
-    fewTerms: products(stage, FEW),
-    manyTerms: products(stage, MANY),
-    fewDigits: keyProducts(stage, FEW),
-    manyDigits: keyProducts(stage, MANY),
-    near: nearProducts(stage),
-    tile: weightedSums(stage),
-  };
+  const memory = createScratch(ring);
   try {
+    const stage = createStage(ring, memory, Math.min(streamedBytes, LONGEST_STREAM));
+    const works = {
+      transform: transforms(stage),
+      pass: passes(stage),
+      fewTerms: products(stage, FEW),
+      manyTerms: products(stage, MANY),
+      fewDigits: keyProducts(stage, FEW),
+      manyDigits: keyProducts(stage, MANY),
+      near: nearProducts(stage),
+      tile: weightedSums(stage),
+    };
     const prices = timeInTurns(works, milliseconds, ringDegree);
     const { product, reduction } = splitSums(prices.fewTerms, prices.manyTerms);
     const keys = splitSums(prices.fewDigits, prices.manyDigits);
@@ -88,15 +89,15 @@ export function calibrateCosts(
       sums: scaleSums(prices.tile, prices.near),
     };
   } finally {
-    stage.free();
+    memory.free();
   }
 }
 
 /** @param few Price of a sum of {@link FEW} products. @param many Of {@link MANY}. */
 function splitSums(few: number, many: number): { readonly product: number; readonly reduction: number } {
-  // Disturbed timings may be anything, prices may not: a sum of many products bounds the price of one.
-  const product = Math.min(Math.max((many - few) / (MANY - FEW), 0), many / MANY);
-  return { product, reduction: many - MANY * product };
+  // Disturbed timings may be anything, prices may not: no sum of products costs less than its products.
+  const product = Math.min(Math.max((many - few) / (MANY - FEW), 0), many / MANY, few / FEW);
+  return { product, reduction: few - FEW * product };
 }
 
 /** What is timed, and how many kernel calls on a whole limb it stands for. */
@@ -105,29 +106,44 @@ interface Work {
   run(): void;
 }
 
-interface Stage {
+/** Memory that is freed at the end. */
+interface Scratch {
+  reserve(words: number): number;
+  /** Has something freed with the rest. */
+  keep<T extends { readonly block: HeapBlock }>(owner: T): T;
+  free(): void;
+}
+
+interface Stage extends Pick<Scratch, "reserve" | "keep"> {
   readonly ring: Ring;
   /** Limbs that stay in the cache. */
   near(index: number): number;
   /** The next so many limbs from memory: those that were not read for longest. */
   next(count: number): number[];
-  /** Scratch that is freed at the end. */
-  reserve(words: number): number;
-  /** Has something freed at the end. */
-  keep<T extends { readonly block: HeapBlock }>(owner: T): T;
-  free(): void;
 }
 
-function createStage(ring: Ring, streamedBytes: number): Stage {
-  const { heap, degree } = ring;
+function createScratch({ heap }: Ring): Scratch {
   const blocks: HeapBlock[] = [];
-  const reserve = (words: number): number => {
-    const block = heap.allocate(words, true);
-    blocks.push(block);
-    // Pages that were never written have no memory of their own.
-    heap.words.fill(1, block.offset, block.offset + words);
-    return block.offset;
+  return {
+    reserve(words) {
+      const block = heap.allocate(words, true);
+      blocks.push(block);
+      // Pages that were never written have no memory of their own.
+      heap.words.fill(1, block.offset, block.offset + words);
+      return block.offset;
+    },
+    keep(owner) {
+      blocks.push(owner.block);
+      return owner;
+    },
+    free() {
+      for (const block of blocks) block.free();
+    },
   };
+}
+
+function createStage(ring: Ring, { reserve, keep }: Scratch, streamedBytes: number): Stage {
+  const { degree } = ring;
   const limbsOf = (polynomials: number): number[] =>
     Array.from({ length: polynomials }, () => reserve(LIMBS * degree)).flatMap((first) =>
       Array.from({ length: LIMBS }, (_, k) => first + k * degree),
@@ -144,13 +160,7 @@ function createStage(ring: Ring, streamedBytes: number): Stage {
       return limbs;
     },
     reserve,
-    keep(owner) {
-      blocks.push(owner.block);
-      return owner;
-    },
-    free() {
-      for (const block of blocks) block.free();
-    },
+    keep,
   };
 }
 
