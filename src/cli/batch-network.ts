@@ -98,6 +98,7 @@ export async function runBatches(
     const encrypting = performance.now();
     const inputs = timed("encrypt", encrypting, owner.encryptBatch(segment, batch));
     bytes.input = bytesOf(inputs);
+    onProgress();
     running.update(1, 3);
     await paint();
     const evaluating = performance.now();

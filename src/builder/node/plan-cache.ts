@@ -78,7 +78,8 @@ export function createPlanCache({ directory, version, maximumBytes = DEFAULT_BYT
       const bytes = readFileSync(path);
       if (!bytes.subarray(0, KEY_BYTES).equals(key)) return undefined;
       const network = readPlan(bytes.subarray(KEY_BYTES), path);
-      touch(path);
+      // Somebody else's folder may be read and not written.
+      ifPossible(() => utimesSync(path, new Date(), new Date()));
       return network;
     } catch {
       return undefined;
@@ -97,7 +98,7 @@ export function createPlanCache({ directory, version, maximumBytes = DEFAULT_BYT
       renameSync(unfinished, path);
       prune(path);
     } catch {
-      rmSync(unfinished, { force: true });
+      ifPossible(() => rmSync(unfinished, { force: true }));
     }
   }
 
@@ -130,12 +131,11 @@ export function createPlanCache({ directory, version, maximumBytes = DEFAULT_BYT
   return { compile: compileCached as typeof compile };
 }
 
-function touch(path: string): void {
-  const now = new Date();
+function ifPossible(work: () => void): void {
   try {
-    utimesSync(path, now, now);
+    work();
   } catch {
-    // Somebody else's folder may be read and not written.
+    // The file system does not let us.
   }
 }
 
