@@ -4,7 +4,7 @@ import { CrcnnError } from "../errors/index.ts";
 import { sizeOf } from "../plan/index.ts";
 import type { compile } from "./compile.ts";
 import type { CompileOptions } from "./compile-options.ts";
-import { cutAtRefreshes, networkSteps, traceShapes } from "./network.ts";
+import { cutAtRefreshes, networkSteps, refreshPositions, traceShapes } from "./network.ts";
 import { closestOf } from "./no-parameters.ts";
 import type { Compiled } from "./saved-plan.ts";
 import type { SourceModel } from "./torch/index.ts";
@@ -89,7 +89,7 @@ function* refreshChoices(
   model: SourceModel,
   { inputShape, rencryptPositions = [] }: CompileOptions,
 ): Generator<number[]> {
-  const { places, depth } = placesOf(model, inputShape, rencryptPositions);
+  const { places, depth } = placesOf(model, inputShape, refreshPositions(model, rencryptPositions));
   for (let count = 1; count <= Math.min(MOST_REFRESHES, places.length); count++) {
     const tried = new Set<string>();
     for (let rank = 0; rank < (count === 1 ? PLACES : 1); rank++) {

@@ -14,6 +14,8 @@ export { type FlattenOptions, flatten, flattenLayer } from "./flatten.ts";
 export { type IdentityKind, identity, identityLayer } from "./identity.ts";
 export { type LinearOptions, linear, linearLayer } from "./linear.ts";
 export type { Single } from "./one-dimensional.ts";
+export { type PolynomialOptions, polynomial, polynomialLayer } from "./polynomial.ts";
+export { refreshLayer } from "./refresh.ts";
 export { square, squareLayer } from "./square.ts";
 export { type UnflattenOptions, unflatten, unflattenLayer } from "./unflatten.ts";
 export { type SidePadding, zeroPad2d, zeroPad2dLayer } from "./zero-pad2d.ts";

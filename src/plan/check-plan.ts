@@ -4,6 +4,9 @@ import type { SegmentManifest } from "./manifest.ts";
 import type { LayerRange, Plan, PlanNode, WeightedTerm } from "./plan.ts";
 import { hashPlan } from "./plan.ts";
 
+/** No chain has as many. */
+const MOST_LEVELS = 256;
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Something is wrong; the message says what. */
@@ -94,6 +97,8 @@ function requireNode(value: unknown, id: number, slots: number, ciphertexts: num
       return { op, left: read(fields.left), right: read(fields.right) };
     case "addPlain":
       return { op, source: read(fields.source), values: requireReals(fields.values, slots, "values", complain) };
+    case "dropLevels":
+      return { op, source: read(fields.source), levels: requireIndex(fields.levels, 1, MOST_LEVELS, "levels", complain) };
     case "square":
     case "relinearize":
     case "rescale":

@@ -112,6 +112,10 @@ export function countNodes(plan: Plan, { specialPrimes }: RlweParameters, { leve
         // The other component is copied.
         spend({ ...none, passes: 2 * limbs });
         break;
+      case "dropLevels":
+        needPlain(node.source);
+        spend({ ...none, passes: 2 * limbs });
+        break;
       case "input":
         break;
     }
