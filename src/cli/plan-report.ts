@@ -58,7 +58,10 @@ function describePlan(report: PlanReport): string {
   const rounds = report.hashes.length - 1;
   const per = images > 1 ? `for ${images} images, ${Math.round(images / seconds)} images a second` : "an image";
   const rows: [string, string][] = [
-    ["input", `${formatShape(report.inputShape)}, for ${report.objective}${rounds > 0 ? `, ${rounds} refresh${rounds > 1 ? "es" : ""}` : ""}`],
+    [
+      "input",
+      `${formatShape(report.inputShape)}, for ${report.objective}${rounds > 0 ? `, ${rounds} refresh${rounds > 1 ? "es" : ""}` : ""}`,
+    ],
     [
       "parameters",
       `CKKS, N = ${ringDegree}, ${formatPrimes(parameters)}: log2(QP) = ${modulusBits.toFixed(1)} of at most ${maximumModulusBits} for ` +

@@ -98,7 +98,11 @@ function requireNode(value: unknown, id: number, slots: number, ciphertexts: num
     case "addPlain":
       return { op, source: read(fields.source), values: requireReals(fields.values, slots, "values", complain) };
     case "dropLevels":
-      return { op, source: read(fields.source), levels: requireIndex(fields.levels, 1, MOST_LEVELS, "levels", complain) };
+      return {
+        op,
+        source: read(fields.source),
+        levels: requireIndex(fields.levels, 1, MOST_LEVELS, "levels", complain),
+      };
     case "square":
     case "relinearize":
     case "rescale":

@@ -82,7 +82,10 @@ export function emitPlan(network: LoweredNetwork, options: EmitOptions): Plan {
 /** Stages that begin with the same layer, as the steps of a polynomial, are one group. */
 function groupsOf(stages: readonly LoweredStage[]): LayerRange[] {
   const lasts = new Map<number, number>();
-  for (const { layers: [first, last] } of stages) lasts.set(first, Math.max(lasts.get(first) ?? first, last));
+  for (const {
+    layers: [first, last],
+  } of stages)
+    lasts.set(first, Math.max(lasts.get(first) ?? first, last));
   return [...lasts];
 }
 

@@ -7,7 +7,10 @@ import { chainOf } from "../helpers/chain.ts";
 
 const scaling = (factor: number): Layer => linearLayer({ weight: { shape: [2, 2], data: [factor, 0.1, 0.2, factor] } });
 /** Values stay between a half and one, however many squares there are. */
-const halving = linearLayer({ weight: { shape: [2, 2], data: [0.4, 0.1, 0.05, 0.45] }, bias: { shape: [2], data: [0.5, 0.5] } });
+const halving = linearLayer({
+  weight: { shape: [2, 2], data: [0.4, 0.1, 0.05, 0.45] },
+  bias: { shape: [2], data: [0.5, 0.5] },
+});
 const squares = (count: number): Layer[] => Array.from({ length: count }, () => [squareLayer(), halving]).flat();
 
 function failureOf(model: Parameters<typeof compile>[0], options: CompileOptions): CrcnnError {

@@ -14,7 +14,7 @@ import {
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type CompileOptions, compile, savePlan, type SourceModel } from "../../src/builder/index.ts";
+import { type CompileOptions, compile, type SourceModel, savePlan } from "../../src/builder/index.ts";
 import { createPlanCache, defaultCacheDirectory } from "../../src/builder/node/index.ts";
 import { linearLayer, squareLayer } from "../../src/layers/index.ts";
 import { chainOf } from "../helpers/chain.ts";

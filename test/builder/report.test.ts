@@ -37,7 +37,9 @@ describe("of one image at a time", () => {
     );
     expect(report.layers.at(-1)!.layers[1]).toBe(6);
     expect(report.layers[0]).toMatchObject({ name: "Conv2d", segment: 0 });
-    expect(report.layers.map(({ name }) => name).join(" + ")).toBe(model.layers.map(({ layer }) => layer.kind).join(" + "));
+    expect(report.layers.map(({ name }) => name).join(" + ")).toBe(
+      model.layers.map(({ layer }) => layer.kind).join(" + "),
+    );
     for (const [i, { levels }] of report.layers.entries()) {
       expect(levels[0]).toBe(i === 0 ? network.manifest.segments[0]!.inputLevel : report.layers[i - 1]!.levels[1]);
       expect(levels[1]).toBeLessThanOrEqual(levels[0]);
@@ -101,7 +103,8 @@ test("of several segments: each has groups of its own, and ciphertexts go both w
       [2, 5],
     ]),
   );
-  for (const { segment, layers } of refreshed.layers) expect(segment).toBe([2, 5].filter((at) => at <= layers[0]).length);
+  for (const { segment, layers } of refreshed.layers)
+    expect(segment).toBe([2, 5].filter((at) => at <= layers[0]).length);
   expect(refreshed.parameters.levels).toBeLessThan(whole.parameters.levels);
 });
 

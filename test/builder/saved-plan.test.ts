@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Compiled, compile, readPlan, savePlan, type SourceModel } from "../../src/builder/index.ts";
+import { type Compiled, compile, readPlan, type SourceModel, savePlan } from "../../src/builder/index.ts";
 import { CrcnnError } from "../../src/errors/index.ts";
 import { avgPool2dLayer, conv2dLayer, flattenLayer, linearLayer, squareLayer } from "../../src/layers/index.ts";
 import { decodeData, encodeData, hashPlan } from "../../src/plan/index.ts";
@@ -71,7 +71,10 @@ describe.each(networks)("a network compiled %s", (_, create) => {
     });
     expect(changed).toContain("array");
     expect(() => readPlan(encodeData(saved), "old.plan")).toThrow(
-      expect.objectContaining({ code: "INVALID_FILE", message: expect.stringMatching(/^old\.plan .* hash is not the/) }),
+      expect.objectContaining({
+        code: "INVALID_FILE",
+        message: expect.stringMatching(/^old\.plan .* hash is not the/),
+      }),
     );
   });
 });

@@ -42,7 +42,9 @@ test("a model that does not fit ends with code 1, and with what would fit", asyn
   const args = ["plan", fixture("variants/linear-plain.pt"), "--input-shape", "12", "--precision", "1e-12"];
   const { stdout, stderr, code } = await crcnn(args);
   expect(code, stderr).toBe(1);
-  expect(stdout).toMatch(/^It does not fit: no parameters reach a precision of 1e-12 .*\nWhat would fit, each tried out:\n/);
+  expect(stdout).toMatch(
+    /^It does not fit: no parameters reach a precision of 1e-12 .*\nWhat would fit, each tried out:\n/,
+  );
   const [, precision] = /\(--precision ([\d.e-]+)\)/.exec(stdout) ?? [];
   const again = await crcnn([...args.slice(0, -1), precision!, "--json"]);
   expect(again.code, again.stderr).toBe(0);

@@ -50,9 +50,17 @@ test("run --json on a gzipped IDX file: one line an image, the figures of PyTorc
   expect(lines.map(({ image }) => image)).toEqual([0, 1, 2].map((i) => `${file}[${i}]`));
   const expected = unbatch(readNpy("models/lenet1-square/lenet1-square.logits.npy"));
   for (const [i, line] of lines.entries()) {
-    expect(Object.keys(line)).toEqual(
-      ["image", "logits", "plainLogits", "argmax", "maxError", "relativeError", "milliseconds", "bytes", "predicted"],
-    );
+    expect(Object.keys(line)).toEqual([
+      "image",
+      "logits",
+      "plainLogits",
+      "argmax",
+      "maxError",
+      "relativeError",
+      "milliseconds",
+      "bytes",
+      "predicted",
+    ]);
     expect(Object.keys(line.milliseconds)).toEqual(["keys", "encrypt", "evaluate", "decrypt"]);
     for (const part of Object.values(line.milliseconds)) expect(part).toBeGreaterThan(0);
     const { data } = expected[i]!;

@@ -7,11 +7,7 @@ export function pathsOf(value: unknown): (string | number)[][] {
   return [[], ...keys.flatMap((key) => pathsOf((value as never)[key]).map((path) => [key, ...path]))];
 }
 
-export function withValue(
-  value: unknown,
-  [key, ...rest]: readonly (string | number)[],
-  replacement: unknown,
-): unknown {
+export function withValue(value: unknown, [key, ...rest]: readonly (string | number)[], replacement: unknown): unknown {
   if (key === undefined) return replacement;
   const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as Record<string | number, unknown>;
   copy[key] = withValue(copy[key], rest, replacement);
