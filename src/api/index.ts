@@ -35,6 +35,7 @@ export {
 export {
   type BatchManifest,
   type BatchPlan,
+  calibrateCosts,
   createCkksBatchOperations,
   createEvaluator,
   createFractionalBatchOperations,
@@ -42,6 +43,7 @@ export {
   type EncryptedTensor,
   type Evaluator,
   type Layer,
+  type MachineCosts,
   MissingKeysError,
   type Plan,
   type PlanManifest,
@@ -55,4 +57,5 @@ export {
   serializeManifest,
   type Tensor,
   tensor,
+  WASM_COSTS,
 } from "../plan/index.ts";
