@@ -2,16 +2,15 @@
 
 import { CrcnnError } from "../errors/index.ts";
 import { sizeOf } from "../plan/index.ts";
-import type { compile } from "./compile.ts";
-import type { CompileOptions } from "./compile-options.ts";
+import type { CkksCompileOptions, compile } from "./compile.ts";
 import { cutAtRefreshes, networkSteps, refreshPositions, traceShapes } from "./network.ts";
 import { closestOf } from "./no-parameters.ts";
 import type { Compiled } from "./saved-plan.ts";
-import type { SourceModel } from "./torch/index.ts";
+import type { SourceModel } from "./source/source-model.ts";
 
 /** One change to the options with which the model fits. */
 export interface Alternative {
-  readonly change: Pick<CompileOptions, "rencryptPositions" | "precision" | "objective">;
+  readonly change: Pick<CkksCompileOptions, "rencryptPositions" | "precision" | "objective">;
   readonly network: Compiled;
 }
 
@@ -39,7 +38,7 @@ const ROOM = 2.05;
  */
 export function* findAlternatives(
   model: SourceModel,
-  options: CompileOptions,
+  options: CkksCompileOptions,
   { compile: compileModel, failure, fits = () => true, onAttempt = () => {} }: AlternativeOptions,
 ): Generator<Alternative> {
   const attempt = (change: Alternative["change"]): Alternative | undefined => {
@@ -87,7 +86,7 @@ interface Place {
 /** Lists of positions, the fewest first, that cut the network into stretches of equal depth where its tensors are small. */
 function* refreshChoices(
   model: SourceModel,
-  { inputShape, rencryptPositions = [] }: CompileOptions,
+  { inputShape, rencryptPositions = [] }: CkksCompileOptions,
 ): Generator<number[]> {
   const { places, depth } = placesOf(model, inputShape, refreshPositions(model, rencryptPositions));
   for (let count = 1; count <= Math.min(MOST_REFRESHES, places.length); count++) {
@@ -111,7 +110,7 @@ function nearest(places: readonly Place[], depth: number): Place[] {
 /** Layers before which the key's owner can encrypt afresh: those that do not stand within a shortcut. */
 function placesOf(
   model: SourceModel,
-  inputShape: CompileOptions["inputShape"],
+  inputShape: CkksCompileOptions["inputShape"],
   taken: readonly number[],
 ): { readonly places: readonly Place[]; readonly depth: number } {
   const shapes = traceShapes(model, inputShape);

@@ -12,12 +12,17 @@ import {
 } from "../plan/index.ts";
 import type { SecurityLevel } from "../rlwe/index.ts";
 import { type InputRange, syntheticInputs } from "./calibration.ts";
-import type { SourceModel } from "./torch/index.ts";
+import type { SourceModel } from "./source/source-model.ts";
 
 export interface CompileOptions {
   /** Shape of one input without a batch axis, as `[1, 28, 28]`. */
   readonly inputShape: Shape;
-  /** Wanted error of an output, relative to the largest one; 1e-3 by default. */
+  /**
+   * "ckks", approximate numbers (the default), or "bfv", exact integers: inputs and weights are rounded to fixed point, all that follows is
+   * exact. BFV has one packing, a slot an image.
+   */
+  readonly scheme?: Scheme | undefined;
+  /** Wanted error of an output, relative to the largest one; 1e-3 by default, for scheme "bfv" 2e-2. */
   readonly precision?: number | undefined;
   /** Bits of security; 128 by default. */
   readonly security?: SecurityLevel | undefined;
@@ -31,8 +36,8 @@ export interface CompileOptions {
   /** Layers of the source model (0-based) before which the key's owner encrypts afresh. */
   readonly rencryptPositions?: readonly number[] | undefined;
   /**
-   * What to optimise: "latency", the time of one image (the default), or "throughput", the images a second: then every tensor element has a
-   * ciphertext, and every slot an image.
+   * What to optimise: "latency", the time of one image (the default for scheme "ckks"), or "throughput", the images a second (for "bfv"): then
+   * every tensor element has a ciphertext, and every slot an image.
    */
   readonly objective?: Objective | undefined;
   /**
@@ -51,8 +56,13 @@ export interface CompileOptions {
 export type Objective = "latency" | "throughput";
 const OBJECTIVES: readonly string[] = ["latency", "throughput"] satisfies Objective[];
 
+export type Scheme = "ckks" | "bfv";
+/** By scheme: the precision where none is asked for. A bit of precision costs BFV 2^squares bits of plain modulus. */
+const PRECISIONS: Readonly<Record<string, number>> = { ckks: 1e-3, bfv: 2e-2 } satisfies Record<Scheme, number>;
+
 /** Options with their defaults. */
 export interface ResolvedOptions {
+  readonly scheme: Scheme;
   readonly inputShape: Shape;
   readonly precision: number;
   readonly security: SecurityLevel;
@@ -73,8 +83,12 @@ const CALIBRATION_ROOM = 0.25;
 /** @throws TypeError or RangeError naming the argument, its value and what it takes. */
 export function resolveOptions(model: SourceModel, options: CompileOptions): ResolvedOptions {
   if (!Array.isArray(model?.layers)) throw new TypeError("model must be a model as loadTorch returns it");
-  const { inputShape, precision = 1e-3, security = 128, calibration, rencryptPositions = [], signal } = options ?? {};
-  const { objective = "latency", weightBits } = options ?? {};
+  const { inputShape, scheme = "ckks", security = 128, calibration, rencryptPositions = [], signal } = options ?? {};
+  if (!Object.hasOwn(PRECISIONS, scheme)) {
+    throw new RangeError(`scheme must be "ckks" or "bfv", got ${JSON.stringify(scheme)}`);
+  }
+  const { precision = PRECISIONS[scheme], weightBits } = options ?? {};
+  const { objective = scheme === "bfv" ? "throughput" : "latency" } = options ?? {};
   if (!Array.isArray(inputShape))
     throw new TypeError(`inputShape must be a list of sizes, as [1, 28, 28], got ${inputShape}`);
   if (inputShape.length === 0 || !inputShape.every((size) => Number.isSafeInteger(size) && size > 0)) {
@@ -86,7 +100,7 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
   if (!Array.isArray(rencryptPositions)) {
     throw new TypeError(`rencryptPositions must be a list of layer numbers, as [3], got ${rencryptPositions}`);
   }
-  checkObjective(objective, weightBits);
+  checkObjective(scheme, objective, weightBits);
   const { inputCiphertexts = 1 } = options;
   if (!Number.isSafeInteger(inputCiphertexts) || inputCiphertexts < 1) {
     throw new RangeError(`inputCiphertexts must be a positive integer, got ${inputCiphertexts}`);
@@ -96,6 +110,7 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
   const inputRange = options.inputRange ?? (calibration ? rangeOf(calibration) : ([0, 1] as const));
   const samples = calibration ?? syntheticInputs(inputShape, inputRange);
   return {
+    scheme,
     inputShape,
     precision,
     security,
@@ -109,9 +124,15 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
   };
 }
 
-function checkObjective(objective: string, weightBits: number | undefined): void {
+function checkObjective(scheme: Scheme, objective: string, weightBits: number | undefined): void {
   if (!OBJECTIVES.includes(objective)) {
     throw new RangeError(`objective must be "latency" or "throughput", got ${JSON.stringify(objective)}`);
+  }
+  if (scheme === "bfv" && objective !== "throughput") {
+    throw new RangeError(
+      'scheme "bfv" runs batches, a slot an image, so objective must be "throughput", got "latency"; leave objective out, or use scheme "ckks", ' +
+        "which has a packing for one image",
+    );
   }
   if (weightBits === undefined) return;
   if (objective !== "throughput") throw new RangeError('weightBits is for objective "throughput"; leave it out');

@@ -16,7 +16,7 @@ import type { CompiledBatch } from "./batch/compile-batch.ts";
 import type { CompiledNetwork } from "./compile.ts";
 import type { Objective } from "./compile-options.ts";
 import { type Compiled, isBatch } from "./saved-plan.ts";
-import type { SourceModel } from "./torch/index.ts";
+import type { SourceModel } from "./source/source-model.ts";
 
 /** A group of layers that were fused. */
 export interface LayerReport extends LayerCost {

@@ -4,7 +4,7 @@ import { CrcnnError } from "../errors/index.ts";
 import type { Shape, Tensor } from "../plan/index.ts";
 import type { ResolvedOptions } from "./compile-options.ts";
 import { cutAtRefreshes, type NetworkStep, networkSteps, runModel, traceShapes } from "./network.ts";
-import type { SourceModel } from "./torch/index.ts";
+import type { SourceModel } from "./source/source-model.ts";
 
 /** The layers between two encryptions. */
 export interface ModelStretch {

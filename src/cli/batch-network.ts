@@ -1,10 +1,7 @@
 /** A network compiled for throughput and its key's owner in one process: for `crcnn run --objective throughput`. */
 
 import { type compile, runModel, type SourceModel } from "../builder/index.ts";
-import { type CkksCiphertext, serializeCiphertexts } from "../ckks/index.ts";
-import { createOwner } from "../owner/index.ts";
-import { createCkksBatchOperations, prepareBatchProgram, runBatch, type Tensor } from "../plan/index.ts";
-import { freeCiphertext, serializeEvaluationKeys } from "../rlwe/index.ts";
+import type { Tensor } from "../plan/index.ts";
 import { argmax, compareLogits, formatBytes, formatMilliseconds, formatParameters } from "./format.ts";
 import type { ImageSet } from "./images.ts";
 import {
@@ -16,9 +13,11 @@ import {
   predictionOf,
   reportHere,
 } from "./machine.ts";
+import { type BatchScheme, type BatchStep, openBatch } from "./open-batch.ts";
 import { type Progress, paint } from "./progress.ts";
 
 export interface BatchRunOptions extends EngineChoice {
+  readonly scheme: BatchScheme;
   readonly compile: typeof compile;
   readonly weightBits?: number | undefined;
   /** One an image. */
@@ -27,9 +26,12 @@ export interface BatchRunOptions extends EngineChoice {
 
 /** What `--json` prints, in this order. */
 export interface BatchResult {
+  readonly scheme: BatchScheme;
   readonly images: number;
   /** Images that one batch holds. */
   readonly capacity: number;
+  /** Evaluations of a batch: under BFV one for each plain modulus. */
+  readonly evaluations: number;
   readonly argmax: readonly number[];
   /** Images with the same answer as in the clear. */
   readonly agreeing: number;
@@ -39,7 +41,8 @@ export interface BatchResult {
   /** Largest error of a logit, and the largest relative to its image's largest logit. */
   readonly maxError: number;
   readonly relativeError: number;
-  /** Of a full batch, in the evaluation alone. */
+  readonly predictedError: number;
+  /** Of a full batch, in its evaluations alone. */
   readonly imagesPerSecond: number;
   /** Over all batches. */
   readonly milliseconds: {
@@ -48,10 +51,10 @@ export interface BatchResult {
     readonly evaluate: number;
     readonly decrypt: number;
   };
-  /** Of a batch and its keys. */
+  /** Of a batch and its keys, and of the evaluator's heap. */
   readonly bytes: Bytes;
-  /** What was expected: of one full batch on this machine, and of any image. */
-  readonly predicted: Prediction & { readonly imagesPerSecond: number };
+  /** What was expected of one full batch on this machine, and of any image; under CKKS. */
+  readonly predicted?: Prediction & { readonly imagesPerSecond: number };
 }
 
 /** Compiles a model for images, makes keys, and runs all images, a batch at a time. */
@@ -59,64 +62,51 @@ export async function runBatches(
   model: SourceModel,
   { images, shape, inputRange }: ImageSet,
   progress: Progress,
-  { compile: compileNetwork, weightBits, labels, ...choice }: BatchRunOptions,
+  { scheme, compile: compileNetwork, weightBits, labels, ...choice }: BatchRunOptions,
 ): Promise<BatchResult> {
   const compiling = progress.step("Choosing scales and parameters");
   await paint();
-  const network = compileNetwork(model, { inputShape: shape, inputRange, objective: "throughput", weightBits });
-  const { manifest, plans } = network;
-  const [segment, plan] = [manifest.segments[0]!, plans[0]!];
+  const network = openBatch(model, { shape, inputRange }, { scheme, compile: compileNetwork, weightBits });
+  const { manifest, predictedError, evaluations } = network;
   compiling.done(formatParameters(manifest));
 
   const engine = await openEngine(choice);
-  const report = reportHere(model, network, engine);
-  const milliseconds = { keys: 0, encrypt: 0, evaluate: 0, decrypt: 0 };
-  const timed = <T>(step: keyof typeof milliseconds, from: number, result: T): T => {
-    milliseconds[step] += performance.now() - from;
-    return result;
-  };
-  const owner = timed("keys", performance.now(), await createOwner(manifest, { engine }));
-  const operations = createCkksBatchOperations(plan, owner.evaluator, segment);
-  const program = prepareBatchProgram(plan, operations);
-
-  const { capacity } = manifest;
+  const report = network.compiled && reportHere(model, network.compiled, engine);
+  const bytes = { ...network.bytes, heap: 0 };
   const onProgress = (): void => {
     const { used, permanent } = engine.heap.usage();
     bytes.heap = Math.max(bytes.heap, used + permanent);
   };
+  const milliseconds = { keys: 0, encrypt: 0, evaluate: 0, decrypt: 0 };
+  const making = performance.now();
+  const runner = await network.start(engine);
+  milliseconds.keys = performance.now() - making;
+
+  const { capacity } = manifest;
+  const steps = (2 * evaluations + 1) * manifest.segments.length;
   const results: Tensor[] = [];
-  const keyBytes = serializeEvaluationKeys(owner.context, owner.evaluationKeys).length;
-  const bytes = { keys: keyBytes, input: 0, output: 0, heap: 0 };
-  /** All ciphertexts of a list are alike. */
-  const bytesOf = (list: readonly CkksCiphertext[]): number =>
-    list.length * serializeCiphertexts(owner.context, list.slice(0, 1)).length;
   for (let first = 0; first < images.length; first += capacity) {
     const batch = images.slice(first, first + capacity).map(({ tensor }) => tensor);
-    const title = `Images ${first + 1} to ${first + batch.length} of ${images.length}`;
-    const running = progress.step(title);
-    await paint();
-    const encrypting = performance.now();
-    const inputs = timed("encrypt", encrypting, owner.encryptBatch(segment, batch));
-    bytes.input = bytesOf(inputs);
-    onProgress();
-    running.update(1, 3);
-    await paint();
-    const evaluating = performance.now();
-    const outputs = timed(
-      "evaluate",
-      evaluating,
-      runBatch(program, inputs, { onInputDone: freeCiphertext, onProgress }),
-    );
-    bytes.output = bytesOf(outputs);
-    const decrypting = performance.now();
-    results.push(...timed("decrypt", decrypting, owner.decryptBatch(segment, outputs, batch.length)));
-    outputs.forEach(freeCiphertext);
-    running.done(`evaluated in ${formatMilliseconds(performance.now() - evaluating)}`);
+    const running = progress.step(`Images ${first + 1} to ${first + batch.length} of ${images.length}`);
+    let done = 0;
+    const before = milliseconds.evaluate;
+    const timed = async <T>(step: BatchStep, work: () => T): Promise<T> => {
+      await paint();
+      const from = performance.now();
+      const result = work();
+      milliseconds[step] += performance.now() - from;
+      onProgress();
+      running.update(++done, steps);
+      return result;
+    };
+    results.push(...(await runner.run(batch, timed, onProgress)));
+    running.done(`evaluated in ${formatMilliseconds(milliseconds.evaluate - before)}`);
   }
-  owner.destroy();
+  runner.close();
   await engine.close();
   const batches = Math.ceil(images.length / capacity);
   return {
+    scheme,
     ...compareAll(
       results,
       images.map(({ tensor }) => runModel(model, tensor)),
@@ -124,10 +114,12 @@ export async function runBatches(
     ),
     images: images.length,
     capacity,
+    evaluations,
+    predictedError,
     imagesPerSecond: (1000 * capacity * batches) / milliseconds.evaluate,
     milliseconds,
     bytes,
-    predicted: { ...predictionOf(report), imagesPerSecond: report.images / report.seconds },
+    ...(report ? { predicted: { ...predictionOf(report), imagesPerSecond: report.images / report.seconds } } : {}),
   };
 }
 
@@ -155,17 +147,20 @@ function compareAll(results: readonly Tensor[], plain: readonly Tensor[], labels
 
 /** The figures for people. */
 export function describeBatch(result: BatchResult): string {
-  const { images, capacity, agreeing, accuracy, plainAccuracy, maxError, relativeError } = result;
+  const { images, capacity, agreeing, accuracy, plainAccuracy, maxError, relativeError, predictedError } = result;
   const { milliseconds, bytes, predicted } = result;
   const percent = (part: number): string => `${(100 * part).toFixed(2)} %`;
   const lines = [
-    `${Math.round(result.imagesPerSecond)} images a second in the evaluation of full batches of ${capacity}`,
+    `${Math.round(result.imagesPerSecond)} images a second in the evaluation of full batches of ${capacity}${
+      result.evaluations > 1 ? `, ${result.evaluations} evaluations each` : ""
+    }`,
     `${agreeing} of ${images} images with the answer of the plain model`,
-    `largest error ${maxError.toExponential(1)}, at most ${relativeError.toExponential(1)} of an image's largest logit`,
+    `largest error ${maxError.toExponential(1)}, at most ${relativeError.toExponential(1)} of an image's largest logit (predicted ` +
+      `${predictedError.toExponential(1)})`,
     `encrypted in ${formatMilliseconds(milliseconds.encrypt)}, evaluated in ${formatMilliseconds(milliseconds.evaluate)}, decrypted in ` +
       formatMilliseconds(milliseconds.decrypt),
     `a batch is ${formatBytes(bytes.input)} to the server and ${formatBytes(bytes.output)} back, with ${formatBytes(bytes.keys)} of keys`,
-    describePrediction(predicted, bytes),
+    ...(predicted ? [describePrediction(predicted, bytes)] : []),
   ];
   if (accuracy !== undefined && plainAccuracy !== undefined) {
     lines.splice(2, 0, `accuracy ${percent(accuracy)}, of the plain model ${percent(plainAccuracy)}`);

@@ -1,6 +1,6 @@
 /** Figures for people. */
 
-import type { BatchManifest, PlanManifest } from "../plan/index.ts";
+import type { BatchManifest, IntegerManifest, PlanManifest } from "../plan/index.ts";
 import { maximumModulusBits, modulusBits, type RlweParameters } from "../rlwe/index.ts";
 
 export function formatBytes(bytes: number): string {
@@ -18,8 +18,9 @@ export function formatPrimes({ dataPrimes, specialPrimes }: RlweParameters): str
   return `${dataPrimes.length} + ${specialPrimes.length} primes of ${Math.min(...bits)} to ${Math.max(...bits)} bits`;
 }
 
-/** Ring degree, primes, modulus and what the security table allows. */
-export function formatParameters({ parameters, segments }: PlanManifest | BatchManifest): string {
+/** Ring degree, plain moduli under BFV, primes, modulus and what the security table allows. */
+export function formatParameters(manifest: PlanManifest | BatchManifest | IntegerManifest): string {
+  const { scheme, parameters, segments } = manifest;
   const { ringDegree, dataPrimes, specialPrimes, security } = parameters;
   const primes = [...dataPrimes, ...specialPrimes];
   const cap =
@@ -28,9 +29,14 @@ export function formatParameters({ parameters, segments }: PlanManifest | BatchM
       : `of at most ${maximumModulusBits(ringDegree, security)} for ${security}-bit security (2024 guidelines)`;
   const rounds = segments.length > 1 ? `, ${segments.length - 1} re-encryptions` : "";
   return (
-    `CKKS, N = ${ringDegree}, ${formatPrimes(parameters)}, ` +
+    `${scheme.toUpperCase()}, N = ${ringDegree}, ${scheme === "bfv" ? formatPlainModuli(manifest) : ""}${formatPrimes(parameters)}, ` +
     `log2(QP) = ${modulusBits(primes).toFixed(1)} ${cap}${rounds}`
   );
+}
+
+function formatPlainModuli({ plainModuli }: IntegerManifest): string {
+  const bits = Math.round(Math.log2(Math.max(...plainModuli)));
+  return `${plainModuli.length} plain ${plainModuli.length === 1 ? "modulus" : "moduli"} of ${bits} bits, `;
 }
 
 export function argmax(values: ArrayLike<number>): number {

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { type Alternative, type CompileOptions, compile, findAlternatives, isBatch } from "../../src/builder/index.ts";
+import {
+  type Alternative,
+  type CkksCompileOptions,
+  compile,
+  findAlternatives,
+  isBatch,
+} from "../../src/builder/index.ts";
 import { CrcnnError } from "../../src/errors/index.ts";
 import { addLayer, linearLayer, squareLayer } from "../../src/layers/index.ts";
 import type { Layer } from "../../src/plan/index.ts";
@@ -13,7 +19,7 @@ const halving = linearLayer({
 });
 const squares = (count: number): Layer[] => Array.from({ length: count }, () => [squareLayer(), halving]).flat();
 
-function failureOf(model: Parameters<typeof compile>[0], options: CompileOptions): CrcnnError {
+function failureOf(model: Parameters<typeof compile>[0], options: CkksCompileOptions): CrcnnError {
   try {
     compile(model, options);
   } catch (error) {
@@ -23,7 +29,7 @@ function failureOf(model: Parameters<typeof compile>[0], options: CompileOptions
   throw new Error("it compiles");
 }
 
-function collect(model: Parameters<typeof compile>[0], options: CompileOptions): Alternative[] {
+function collect(model: Parameters<typeof compile>[0], options: CkksCompileOptions): Alternative[] {
   const failure = failureOf(model, options);
   expect(failure.code).toBe("NO_PARAMETERS");
   return [...findAlternatives(model, options, { compile, failure })];
@@ -31,7 +37,7 @@ function collect(model: Parameters<typeof compile>[0], options: CompileOptions):
 
 describe("a precision that is out of reach", () => {
   const model = chainOf([scaling(0.7), ...squares(2)]);
-  const options: CompileOptions = { inputShape: [2], precision: 1e-7, security: 128 };
+  const options: CkksCompileOptions = { inputShape: [2], precision: 1e-7, security: 128 };
   const found = collect(model, options);
 
   test("every alternative is one change, and holds what it promises", () => {
@@ -53,7 +59,7 @@ describe("a precision that is out of reach", () => {
 test("a network that is too deep gets as few refreshes as will do, in the middle of it", () => {
   // At 256 bits the largest ring has 929 bits of modulus.
   const model = chainOf([scaling(0.7), ...squares(20)]);
-  const options: CompileOptions = { inputShape: [2], security: 256 };
+  const options: CkksCompileOptions = { inputShape: [2], security: 256 };
   const failure = failureOf(model, options);
   expect(failure.code).toBe("NO_PARAMETERS");
   // The other objective, which is tried last, would take long.
@@ -67,7 +73,7 @@ test("a network that is too deep gets as few refreshes as will do, in the middle
 
 test("where memory is the trouble, the other objective is offered, and nothing that does not fit", () => {
   const model = chainOf([scaling(0.7), ...squares(1)]);
-  const options: CompileOptions = { inputShape: [2] };
+  const options: CkksCompileOptions = { inputShape: [2] };
   const tried: Alternative["change"][] = [];
   const found = [
     ...findAlternatives(model, options, { compile, fits: isBatch, onAttempt: (change) => tried.push(change) }),

@@ -20,6 +20,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { mapArrays } from "../../plan/index.ts";
 import {
+  type CkksCompileOptions,
   type Compiled,
   type CompileOptions,
   compile,
@@ -120,7 +121,9 @@ export function createPlanCache({ directory, version, maximumBytes = DEFAULT_BYT
     }
   }
 
-  function compileCached(model: SourceModel, options: CompileOptions): Compiled {
+  function compileCached(model: SourceModel, options: CompileOptions): ReturnType<typeof compile> {
+    // Integer networks are found without a search.
+    if (!isApproximate(options)) return compile(model, options);
     const key = keyOf(model, options, version);
     const found = key && read(key);
     if (found) return found;
@@ -129,6 +132,10 @@ export function createPlanCache({ directory, version, maximumBytes = DEFAULT_BYT
     return network;
   }
   return { compile: compileCached as typeof compile };
+}
+
+function isApproximate(options: CompileOptions): options is CkksCompileOptions {
+  return options?.scheme !== "bfv";
 }
 
 function ifPossible(work: () => void): void {

@@ -1,5 +1,6 @@
 /** crcnn classify: images encrypted here, evaluated by a server. */
 
+import { parseChoice } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { argmax, formatBytes, formatMilliseconds, formatTable } from "../format.ts";
@@ -20,9 +21,19 @@ export const classify: Command = defineCommand({
       description: "Address of a crcnn server, as http://127.0.0.1:8080",
     },
     model: { type: "string", required: true, valueHint: "NAME", description: "Which of its models" },
+    scheme: {
+      type: "string",
+      valueHint: "ckks",
+      description: "ckks, which is the default; bfv runs batches, which servers do not: crcnn run --scheme bfv does",
+    },
     ...imageOptions,
   },
   async run(args) {
+    if (args.scheme !== undefined && parseChoice("scheme", args.scheme, ["ckks", "bfv"]) === "bfv") {
+      throw new UsageError(
+        "--scheme bfv runs batches, which servers do not; use crcnn run --scheme bfv, or --scheme ckks",
+      );
+    }
     const url = URL.canParse(args.server) ? new URL(args.server) : undefined;
     if (url?.username || url?.password) {
       throw new UsageError("--server takes an address without a user name and password, as http://127.0.0.1:8080");

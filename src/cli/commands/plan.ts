@@ -2,8 +2,8 @@
 
 import {
   type Alternative,
+  type CkksCompileOptions,
   type Compiled,
-  type CompileOptions,
   type compile as compileNetwork,
   findAlternatives,
   type PlanReport,
@@ -14,7 +14,7 @@ import type { Shape } from "../../plan/index.ts";
 import { parseChoice, parseIntegers, parseShape, parseThreads } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../failure.ts";
-import { loadModel } from "../files.ts";
+import { loadModel, modelOptions } from "../files.ts";
 import { inputShapeFor } from "../input-shape.ts";
 import { openEngine, reportHere } from "../machine.ts";
 import { cachedCompile, cacheOptions } from "../plan-cache.ts";
@@ -30,7 +30,8 @@ export const plan: Command = defineCommand({
   name: "plan",
   description: "Say what a model will take, before any key exists: parameters, keys, bytes, memory, seconds, precision",
   args: {
-    model: { type: "positional", required: true, description: "A file of torch.save(model): a torch.nn.Sequential" },
+    model: { type: "positional", required: true, description: "A file of a model, as crcnn run takes it" },
+    ...modelOptions,
     "input-shape": {
       type: "string",
       valueHint: "SHAPE",
@@ -67,7 +68,7 @@ export const plan: Command = defineCommand({
     const backend = args.backend === undefined ? undefined : parseChoice("backend", args.backend, BACKENDS);
     const threads = args.threads === undefined ? undefined : parseThreads(args.threads);
     const wantedShape = args["input-shape"] === undefined ? undefined : parseShape(args["input-shape"]);
-    const model = await loadModel(args.model);
+    const model = await loadModel(args.model, args.architecture);
     const inputShape = wantedShape ?? inputShapeFor(model, USUAL_SHAPE);
     if (!inputShape) throw new UsageError("no square image fits the model; say which does with --input-shape");
 
@@ -95,7 +96,7 @@ export const plan: Command = defineCommand({
 
 async function preflight(
   model: SourceModel,
-  options: CompileOptions,
+  options: CkksCompileOptions,
   compile: typeof compileNetwork,
   report: (network: Compiled) => PlanReport,
   progress: Progress,

@@ -54,19 +54,28 @@ function workOf({ inputs, outputs, steps }: BatchTile): SpanWork {
   };
 }
 
+/** Microseconds a coefficient and limb that a span's weighted sums take. */
+export function sumMicroseconds({ entries, columns, rows }: SpanWork, { sums }: MachineCosts): number {
+  return entries * sums.entry + columns * sums.column + rows * sums.row;
+}
+
+/** What one evaluation of a plan sends. */
+export interface BatchWireBytes {
+  /** Of the relinearization key on the wire. */
+  readonly keyBytes: number;
+  /** Of all inputs, half of which travels as seeds, and of all outputs, on the wire. */
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+}
+
 /** What one evaluation of a plan takes, for N / 2 images at once. */
-export interface BatchCost {
+export interface BatchCost extends BatchWireBytes {
   /** Products of limbs with small weights. */
   readonly weighted: number;
   /** All other calls. */
   readonly counts: KernelCounts;
   readonly seconds: number;
   readonly imagesPerSecond: number;
-  /** Of the relinearization key on the wire. */
-  readonly keyBytes: number;
-  /** Of all inputs, half of which travels as seeds, and of all outputs, on the wire. */
-  readonly inputBytes: number;
-  readonly outputBytes: number;
 }
 
 /** What one span takes. */
@@ -84,14 +93,13 @@ export function costBySpan(
   schedule: BatchSchedule,
   machine: MachineCosts = WASM_COSTS,
 ): SpanCost[] {
-  const { entry, column, row, product } = machine.sums;
   const alpha = specialPrimes.length;
   return spansOf(plan).map(({ first, stages }, s) => {
     const { level, components } = schedule[first];
-    const { entries, columns, rows, squares, outputs } = work[s];
+    const { entries, squares, outputs } = work[s];
     const limbs = components * (level + 1);
     // Three sums of products, one of which is doubled.
-    const sums = limbs * (entries * entry + columns * column + rows * row) + 3 * (level + 1) * squares * product;
+    const sums = limbs * sumMicroseconds(work[s], machine) + 3 * (level + 1) * squares * machine.sums.product;
     const doubled = squares > 0 ? { ...none, passes: (level + 1) * outputs } : none;
     const switches = stages.some(({ op }) => op === "relinearize");
     const dropped = stages.reduce((sum, stage) => sum + (stage.op === "rescale" ? stage.primes : 0), 0);
@@ -124,14 +132,25 @@ export function estimateBatchCost(
   const { ringDegree } = parameters;
   const spans = costBySpan(plan, work, parameters, schedule, machine);
   const seconds = spans.reduce((sum, span) => sum + span.seconds, 0);
-  const { relinearization } = demandBatchKeys(plan, schedule);
-  const last = schedule[schedule.length - 1];
-  const inputs = plan.inputShape.reduce((product, axis) => product * axis, 1);
   return {
+    ...batchWireBytes(plan, work, parameters, schedule),
     weighted: spans.reduce((sum, span) => sum + span.weighted, 0),
     counts: spans.reduce((sum, span) => plus(sum, span.counts), none),
     seconds,
     imagesPerSecond: ringDegree / 2 / seconds,
+  };
+}
+
+export function batchWireBytes(
+  plan: BatchPlan,
+  work: readonly SpanWork[],
+  parameters: RlweParameters,
+  schedule: BatchSchedule,
+): BatchWireBytes {
+  const { relinearization } = demandBatchKeys(plan, schedule);
+  const last = schedule[schedule.length - 1];
+  const inputs = plan.inputShape.reduce((product, axis) => product * axis, 1);
+  return {
     keyBytes: relinearization < 0 ? 0 : keyBytes(parameters, relinearization),
     inputBytes: inputs * polynomialBytes(parameters, schedule[0].level),
     outputBytes: work[work.length - 1].outputs * last.components * polynomialBytes(parameters, last.level),

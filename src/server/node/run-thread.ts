@@ -1,7 +1,7 @@
 /** What a thread of the pool does: one job after the other, on an engine of its own. */
 
 import type { MessagePort } from "node:worker_threads";
-import { loadTorch } from "../../builder/index.ts";
+import { readModel } from "../../builder/index.ts";
 import { createPlanCache } from "../../builder/node/index.ts";
 import type { Cancellation } from "../../errors/index.ts";
 import { createThreadedEngine } from "../../math/index.ts";
@@ -51,9 +51,9 @@ export function runThread(port: MessagePort, { threads, encodedBytes, planCache,
 function perform(core: ComputeCore, job: Job, signal: Cancellation): Jobs[JobKind]["gives"] {
   switch (job.kind) {
     case "compile": {
-      const { bytes, file } = job.model;
+      const { bytes, file, architecture } = job.model;
       // A copy: not everything that reads bytes takes shared ones.
-      const model = loadTorch(bytes.slice(), file);
+      const model = readModel(bytes.slice(), { name: file, architecture });
       return shareArrays(core.compile(model, job.request, signal));
     }
     case "open":
