@@ -14,14 +14,14 @@ import {
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type CompileOptions, compile, type SourceModel, savePlan } from "../../src/builder/index.ts";
+import { type CkksCompileOptions, compile, type SourceModel, savePlan } from "../../src/builder/index.ts";
 import { createPlanCache, defaultCacheDirectory } from "../../src/builder/node/index.ts";
 import { linearLayer, squareLayer } from "../../src/layers/index.ts";
 import { chainOf } from "../helpers/chain.ts";
 
 const model = (factor = 1, ...more: SourceModel["layers"][number]["layer"][]): SourceModel =>
   chainOf([linearLayer({ weight: { shape: [2, 2], data: [factor, 0.5, 0.25, 1] } }), ...more]);
-const options: CompileOptions = { inputShape: [2] };
+const options: CkksCompileOptions = { inputShape: [2] };
 const KEY_BYTES = 32;
 
 let folder: string;
