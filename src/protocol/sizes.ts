@@ -1,6 +1,6 @@
 /** How large the messages of a session can be, known from the plan alone: both sides refuse more before they read it. */
 
-import { keyBytes, type PlanManifest } from "../plan/index.ts";
+import { keyBytes, type PlanManifest, polynomialBytes } from "../plan/index.ts";
 import type { RlweParameters } from "../rlwe/index.ts";
 
 /** JSON requests are short. */
@@ -26,6 +26,5 @@ export function evaluationKeyBytes({ parameters, keys }: Pick<PlanManifest, "par
 
 /** Most bytes of a message with this many ciphertexts at this level or below. */
 export function maximumCiphertextBytes(parameters: RlweParameters, count: number, level: number): number {
-  const bits = parameters.dataPrimes.slice(0, level + 1).reduce((sum, prime) => sum + Math.ceil(Math.log2(prime)), 0);
-  return HEADER_BYTES + count * (CIPHERTEXT_BYTES + (COMPONENTS * bits * parameters.ringDegree) / 8);
+  return HEADER_BYTES + count * (CIPHERTEXT_BYTES + COMPONENTS * polynomialBytes(parameters, level));
 }

@@ -1,6 +1,6 @@
 /** The work itself, on one engine: compile, keep sessions' keys, evaluate. Synchronous; one runs in each thread that computes. */
 
-import { type CompiledNetwork, compile, type SourceModel } from "../builder/index.ts";
+import { type CompiledNetwork, compile as compileNetwork, type SourceModel } from "../builder/index.ts";
 import { type Cancellation, CrcnnError } from "../errors/index.ts";
 import type { Engine } from "../math/index.ts";
 import { serializeManifest } from "../plan/index.ts";
@@ -34,9 +34,11 @@ interface CoreSession {
   readonly keys: EvaluationKeys;
 }
 
+/** @param compile The builder's, or one that remembers what it has compiled. */
 export function createComputeCore(
   engine: Engine,
   { encodedBytes, computeBytes }: Pick<ServerLimits, "encodedBytes" | "computeBytes">,
+  compile: typeof compileNetwork = compileNetwork,
 ): ComputeCore {
   const programs = createProgramCache(engine, encodedBytes);
   const contexts = createBfvContexts(encodedBytes);
@@ -44,7 +46,7 @@ export function createComputeCore(
 
   return {
     compile(model, request, signal) {
-      const network = compileRequest(model, request, signal);
+      const network = compileRequest(compile, model, request, signal);
       const text = serializeManifest(network.manifest);
       return { hash: planHash(text), text, network };
     },
@@ -82,7 +84,12 @@ export function createComputeCore(
   };
 }
 
-function compileRequest(model: SourceModel, request: PlanRequest, signal: Cancellation): CompiledNetwork {
+function compileRequest(
+  compile: typeof compileNetwork,
+  model: SourceModel,
+  request: PlanRequest,
+  signal: Cancellation,
+): CompiledNetwork {
   try {
     return compile(model, { ...request, signal });
   } catch (error) {

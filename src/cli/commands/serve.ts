@@ -6,6 +6,7 @@ import { serve as startServer } from "../../server/node/index.ts";
 import { parseInteger } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../failure.ts";
+import { cacheOptions, planCacheOptions } from "../plan-cache.ts";
 
 export const serve: Command = defineCommand({
   name: "serve",
@@ -36,14 +37,16 @@ export const serve: Command = defineCommand({
       description: "Requests that are computed at a time, each by a thread of its own (default: processors, at most 8)",
     },
     threads: { type: "string", default: "1", valueHint: "N", description: "Threads that take part in one evaluation" },
+    ...cacheOptions,
   },
   async run(args) {
     const port = parseInteger("port", args.port, 0, 65_535);
     const workers = args.workers === undefined ? undefined : parseInteger("workers", args.workers, 1, MAX_THREADS);
     const threads = parseInteger("threads", args.threads, 1, MAX_THREADS);
+    const planCache = await planCacheOptions(args.cache);
     const aliases = parseAliases(args.alias ?? "");
-    const options = { models: args.models, aliases, port, host: args.host, workers, threads, onError: report };
-    const server = await startServer(options);
+    const { models, host } = args;
+    const server = await startServer({ models, aliases, port, host, workers, threads, planCache, onError: report });
     for (const error of server.skipped) report(error);
     process.stdout.write(`crcnn: serving ${server.models.join(", ")} at ${server.url}\n`);
     // Started by another process that keeps a channel open, it ends with that process.

@@ -39,9 +39,9 @@ interface RunningJob {
   reject(error: unknown): void;
 }
 
-export function startComputeThread({ threads, limits, onExit, onOutgrown }: ComputeThreadOptions): ComputeThread {
+export function startComputeThread({ onExit, onOutgrown, ...options }: ComputeThreadOptions): ComputeThread {
   const cancelled = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-  const setup: ThreadSetup = { threads, limits, cancelled };
+  const setup: ThreadSetup = { ...options, cancelled };
   const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: setup });
   // A pool must not keep a program alive that waits for nothing.
   worker.unref();

@@ -1,5 +1,6 @@
 /** What the server and its threads say to each other. */
 
+import type { PlanCacheOptions } from "../../builder/node/index.ts";
 import { CrcnnError, ERROR_CODES, type ErrorCode } from "../../errors/index.ts";
 import type { FailureCode, PlanRequest } from "../../protocol/index.ts";
 import type { CompiledPlan, Evaluation, SessionPlan } from "../compute.ts";
@@ -14,6 +15,8 @@ export interface ThreadSetup {
   /** Threads that take part in one evaluation, this one included. */
   readonly threads: number;
   readonly limits: ThreadLimits;
+  /** Where compiled plans are kept, if anywhere. */
+  readonly planCache: PlanCacheOptions | undefined;
   /** One word in shared memory: the number of the job that is cancelled. */
   readonly cancelled: SharedArrayBuffer;
 }

@@ -2,6 +2,7 @@
 
 import type { MessagePort } from "node:worker_threads";
 import { readModel, type SourceModel } from "../../builder/index.ts";
+import { createPlanCache } from "../../builder/node/index.ts";
 import type { Cancellation } from "../../errors/index.ts";
 import { createThreadedEngine } from "../../math/index.ts";
 import { type ComputeCore, createComputeCore } from "../compute-core.ts";
@@ -17,10 +18,12 @@ import {
 } from "./messages.ts";
 import { shareArrays } from "./share-arrays.ts";
 
-export function runThread(port: MessagePort, { threads, limits, cancelled }: ThreadSetup): void {
+export function runThread(port: MessagePort, { threads, limits, planCache, cancelled }: ThreadSetup): void {
   const cancelledJob = new Int32Array(cancelled);
   // Messages wait in the order of the promise's reactions until the engine's own threads are there.
-  const starting = createThreadedEngine({ threads }).then((engine) => createComputeCore(engine, limits));
+  const starting = createThreadedEngine({ threads }).then((engine) =>
+    createComputeCore(engine, limits, planCache && createPlanCache(planCache).compile),
+  );
   const post = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 
   function answer(core: ComputeCore, message: ToThread): void {

@@ -2,6 +2,7 @@
 
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
+import type { PlanCacheOptions } from "../../builder/node/index.ts";
 import type { CrcnnError } from "../../errors/index.ts";
 import { createApp, type ServerLimits } from "../index.ts";
 import { createComputePool } from "./compute-pool.ts";
@@ -21,6 +22,8 @@ export interface ServeOptions {
   /** Threads that take part in one evaluation; 1 by default. */
   readonly threads?: number | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
+  /** Keeps compiled plans in a folder, also for later processes; nowhere by default. */
+  readonly planCache?: PlanCacheOptions | undefined;
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -55,10 +58,11 @@ export async function serve({
   workers,
   threads,
   limits,
+  planCache,
   onError,
 }: ServeOptions): Promise<RunningServer> {
   const loaded = await loadModels(models, aliases);
-  const compute = createComputePool({ models: loaded.models, workers, threads, limits, onError });
+  const compute = createComputePool({ models: loaded.models, workers, threads, limits, planCache, onError });
   const app = createApp({ compute, limits, onError });
   const server = createAdaptorServer({ fetch: app.fetch });
   await new Promise<void>((resolve, reject) => {
