@@ -12,6 +12,8 @@ export interface Layer {
   readonly kind: string;
   /** The options under PyTorch's names in camel case, for reports. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Set where the layer has no algebra, so that only who can decrypt its input can apply it: `algebra` throws UNSUPPORTED_LAYER. */
+  readonly exactOnly?: true;
   /** Shape of the output for this input shape. Throws SHAPE_MISMATCH naming both when the layer does not take it. */
   outputShape(inputShape: Shape): Shape;
   /** The forward pass in double precision, with PyTorch's semantics to the letter. */

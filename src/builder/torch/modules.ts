@@ -1,10 +1,10 @@
 /** From the object that a file holds to the layers of a model, in the order in which they run. */
 
 import { CrcnnError } from "../../errors/index.ts";
-import type { Layer } from "../../plan/index.ts";
+import { exactOnlyRefusal } from "../activation-refusal.ts";
 import { MAX_LAYERS } from "./limits.ts";
-import { isKnownLayer, makeLayer } from "./make-layer.ts";
-import { dictOf } from "./module-state.ts";
+import { isKnownLayer, labelOf, makeLayer } from "./make-layer.ts";
+import { dictOf, type ElementBudget } from "./module-state.ts";
 import { className, describe, type ModuleObject, ofKind, type PickleValue } from "./pickle-values.ts";
 import { adviceFor } from "./refusals.ts";
 import { refusedLayer } from "./refused-layer.ts";
@@ -29,7 +29,7 @@ export function toModel(root: PickleValue, explain: (error: CrcnnError) => Crcnn
   const budget = { spent: 0 };
   const layers: SourceLayer[] = [];
   for (const { object, position } of walk(checkRoot(model))) {
-    const layer = made.get(object) ?? layerOrRefusal(object, () => makeLayer(object, position, budget), explain);
+    const layer = made.get(object) ?? layerOrRefusal(object, position, budget, explain);
     made.set(object, layer);
     layers.push({ position, index: layers.length, ...layer });
   }
@@ -40,16 +40,18 @@ export function toModel(root: PickleValue, explain: (error: CrcnnError) => Crcnn
 }
 
 function layerOrRefusal(
-  { type }: ModuleObject,
-  make: () => Layer,
+  object: ModuleObject,
+  position: string,
+  budget: ElementBudget,
   explain: (error: CrcnnError) => CrcnnError,
 ): Pick<SourceLayer, "layer" | "refusal"> {
   try {
-    return { layer: make() };
+    const layer = makeLayer(object, position, budget);
+    return layer.exactOnly ? { layer, refusal: explain(exactOnlyRefusal(labelOf(object, position), layer)) } : { layer };
   } catch (error) {
     if (!(error instanceof CrcnnError && error.code === "UNSUPPORTED_LAYER")) throw error;
     const refusal = explain(error);
-    return { layer: refusedLayer(printable(type.name), refusal), refusal };
+    return { layer: refusedLayer(printable(object.type.name), refusal), refusal };
   }
 }
 
