@@ -107,6 +107,7 @@ async function benchBfv(): Promise<void> {
     const { ringDegree, dataBits, plainBits, rivalChain } = chain;
     const params = `${describe(chain)}, log2 t ${plainBits}`;
     if (options.grep && !/bfv/.test(options.grep) && !isWanted({ name: "bfv/", params })) continue;
+    if (!options.grep && options.quick && ringDegree > LONGEST.ringDegree) continue;
     const party = createBfvParty(chain, BFV_STEPS);
     const { plainModulus } = party.context;
     const rival = await createBfvRival({ ringDegree, chain: rivalChain, plainModulus, steps: BFV_STEPS });
@@ -123,7 +124,7 @@ async function benchNetworks(): Promise<void> {
     const { name, large } = fixture;
     // Those that are asked for by name are always measured.
     if (options.grep ? !isWanted({ name: `network/${name}`, params: "" }) : options.quick && large) continue;
-    const { cases, memory, close } = await networkBench(fixture, rival);
+    const { cases, memory, close } = await networkBench(fixture, rival, !options.quick || options.grep !== "");
     measureAll(`Network ${name}`, cases);
     await close();
     const [keys, heap] = [memory.keyBytes, memory.heapBytes].map((bytes) => (bytes / 1e6).toFixed(1));
@@ -156,7 +157,7 @@ if (sizes.length > 0) {
   console.log("\nSizes");
   printSizes(sizes);
 }
-const partial = options.grep !== "";
+const partial = options.grep !== "" || options.quick;
 if (results.length > 0) writeRows(RESULTS, results, partial);
 if (sizes.length > 0) writeRows(SIZES, sizes, partial);
 console.log(`\n${results.length} figures in ${((performance.now() - started) / 1000).toFixed(0)} s`);

@@ -31,11 +31,18 @@ function checkTests(name, script) {
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   check(name, npm, "run", "--silent", script, "--", ...reporters);
   try {
-    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(readFileSync(report, "utf8"));
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
+      readFileSync(report, "utf8"),
+    );
     counts.passed += numPassedTests;
     counts.failed += numFailedTests;
     counts.skipped += numPendingTests + numTodoTests;
     if (numPassedTests === 0) failures.push(`${name}: no test ran`);
+    // Named at the end, too, where a long log is looked at first.
+    const results = testResults.flatMap(({ assertionResults }) => assertionResults);
+    for (const { fullName, failureMessages } of results.filter(({ status }) => status === "failed")) {
+      failures.push(`${name}: ${fullName}: ${failureMessages.join(" ").split("\n")[0]}`);
+    }
   } catch (error) {
     failures.push(`the report of the ${name} (${error.message})`);
   }
@@ -59,6 +66,6 @@ check("package types", tool("@arethetypeswrong", "cli", "dist", "index.js"), "--
 
 rmSync(scratch, { recursive: true, force: true });
 if (counts.skipped > 0) failures.push(`${counts.skipped} skipped tests`);
-if (failures.length > 0) console.error(`\nfailed: ${failures.join(", ")}`);
+if (failures.length > 0) console.error(`\nfailed:\n  ${failures.join("\n  ")}`);
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exit(failures.length > 0 ? 1 : 0);

@@ -52,8 +52,12 @@ export interface NetworkBench {
   close(): Promise<void>;
 }
 
-/** The same network on one thread, on two, with rotated copies from the client where a number of them is given, and, where it is not large, with the TypeScript kernels. */
-export async function networkBench(fixture: FixtureNetwork, rival: Rival): Promise<NetworkBench> {
+/** The same network on one thread, on two, with rotated copies from the client where a number of them is given, and, if asked for and not large, with the TypeScript kernels. */
+export async function networkBench(
+  fixture: FixtureNetwork,
+  rival: Rival,
+  withTypescript: boolean,
+): Promise<NetworkBench> {
   const { name, large = false, inputCiphertexts } = fixture;
   const image = firstImage(fixture);
   const model = loadTorch(readFileSync(new URL(`models/${name}/${name}.pt`, FIXTURES)), name);
@@ -82,7 +86,7 @@ export async function networkBench(fixture: FixtureNetwork, rival: Rival): Promi
     const suffix = `, ${ciphertexts} ciphertexts an image`;
     servers.push({ ...(await serve(image, spared, createEngine({ backend: "wasm" }))), suffix });
   }
-  if (!large) {
+  if (withTypescript && !large) {
     const slow = await serve(image, network, createEngine({ backend: "ts" }));
     servers.push({ ...slow, suffix: ", TypeScript kernels" });
   }

@@ -1,17 +1,14 @@
 /** BFV ciphertexts on the wire, always in NTT form. A fresh symmetric encryption sends 32 bytes in place of its uniform component. */
 
 import { CrcnnError } from "../errors/index.ts";
-import { expandUniform, type Polynomial, SEED_BYTES } from "../math/index.ts";
 import {
   type ByteReader,
-  CIPHERTEXT_SEED_LABEL,
-  createByteReader,
   createByteWriter,
-  freeCiphertext,
-  readHeader,
-  readPolynomial,
+  readCiphertexts,
+  readComponents,
+  requireWireLevel,
+  writeComponents,
   writeHeader,
-  writePolynomial,
 } from "../rlwe/index.ts";
 import type { BfvCiphertext } from "./ciphertext.ts";
 import { createOperandChecks } from "./operands.ts";
@@ -39,12 +36,11 @@ export function serializeBfvCiphertexts(
   const writer = createByteWriter(2 ** 18);
   writeHeader(writer, "ciphertexts", context);
   writer.uint16(ciphertexts.length);
-  for (const { components, level, seed } of ciphertexts) {
-    writer.uint8(level);
-    writer.uint8(components.length);
-    writer.uint8(seed ? 1 : 0);
-    if (seed) writer.bytes(seed);
-    for (const component of seed ? components.slice(0, 1) : components) writePolynomial(writer, component);
+  for (const ciphertext of ciphertexts) {
+    writer.uint8(ciphertext.level);
+    writer.uint8(ciphertext.components.length);
+    writer.uint8(ciphertext.seed ? 1 : 0);
+    writeComponents(writer, ciphertext);
   }
   return writer.finish();
 }
@@ -55,49 +51,19 @@ export function deserializeBfvCiphertexts(
   bytes: Uint8Array,
   { ciphertexts: maximum, components: maximumComponents = 2 }: BfvReadLimits,
 ): BfvCiphertext<"ntt">[] {
-  const reader = createByteReader(bytes);
-  readHeader(reader, "ciphertexts", context);
-  const count = reader.uint16();
-  if (count > maximum) {
-    throw new CrcnnError("INVALID_MESSAGE", `the message holds ${count} ciphertexts, at most ${maximum} are expected`);
-  }
-  const ciphertexts: BfvCiphertext<"ntt">[] = [];
-  try {
-    for (let i = 0; i < count; i++) ciphertexts.push(readCiphertext(reader, context, maximumComponents));
-    reader.end();
-  } catch (error) {
-    ciphertexts.forEach(freeCiphertext);
-    throw error;
-  }
-  return ciphertexts;
+  return readCiphertexts(context, bytes, maximum, (reader) => readCiphertext(reader, context, maximumComponents));
 }
 
 function readCiphertext(reader: ByteReader, context: BfvContext, maximumComponents: number): BfvCiphertext<"ntt"> {
   const level = reader.uint8();
   const count = reader.uint8();
   const seeded = reader.uint8();
-  if (level > context.maxLevel) {
-    throw new CrcnnError(
-      "INVALID_MESSAGE",
-      `a ciphertext at level ${level} was sent, the chain ends at level ${context.maxLevel}`,
-    );
-  }
+  requireWireLevel(context, level);
   if (count < 2 || count > maximumComponents || seeded > 1 || (seeded === 1 && count !== 2)) {
     throw new CrcnnError(
       "INVALID_MESSAGE",
       `a ciphertext of ${count} components (seeded: ${seeded}) was sent, at most ${maximumComponents} are expected`,
     );
   }
-  const basis = context.dataBasis(level);
-  const seed = seeded === 1 ? reader.bytes(SEED_BYTES).slice() : undefined;
-  const components: Polynomial<"ntt">[] = [];
-  try {
-    for (let i = 0; i < (seed ? 1 : count); i++) components.push(readPolynomial(reader, context.ring, basis));
-  } catch (error) {
-    for (const { block } of components) block.free();
-    throw error;
-  }
-  if (!seed) return { context, components, level };
-  components.push(expandUniform(context.ring, basis, seed, CIPHERTEXT_SEED_LABEL));
-  return { context, components, level, seed };
+  return { context, level, ...readComponents(reader, context, level, count, seeded === 1) };
 }

@@ -15,7 +15,7 @@ import {
   type Shape,
   slotCosts,
 } from "../plan/index.ts";
-import { type NetworkStep, networkSteps, segmentBounds, traceShapes } from "./network.ts";
+import { cutAtRefreshes, type NetworkStep, networkSteps, traceShapes } from "./network.ts";
 import { searchLayout } from "./planner/search.ts";
 import type { SourceModel } from "./torch/index.ts";
 
@@ -50,21 +50,22 @@ export interface EncryptedNetwork extends Iterable<CallableLayer> {
  */
 export function buildFromPytorch(he: Evaluator, model: SourceModel, options: BuildOptions = {}): EncryptedNetwork {
   const layers = model.layers.map(({ layer }) => callable(he, layer));
-  const bounds = segmentBounds(model, options.rencryptPositions ?? []);
-  const rencryptPositions = bounds.slice(1, -1).map((at) => model.layers[at].index);
+  const stretches = cutAtRefreshes(model, options.rencryptPositions ?? []);
+  const rencryptPositions = stretches.slice(1).map((stretch) => stretch.layers[0].index);
   const networks = new Map<string, { shapes: readonly Shape[]; segments: readonly Segment[] }>();
 
   function networkFor(shape: Shape): { shapes: readonly Shape[]; segments: readonly Segment[] } {
     const key = shape.join("x");
     let network = networks.get(key);
     if (!network) {
-      const shapes = traceShapes(model, shape);
-      const segments = bounds.slice(1).map((end, i) => {
-        const steps = networkSteps(model, shapes, bounds[i], end);
-        return createSegment(
-          he,
-          `the stretch of layers ${model.layers[bounds[i]].index} to ${model.layers[end - 1].index}`,
-          (layout, factor) => lowerSteps(he, steps, layout, factor),
+      const shapes = [shape];
+      const segments = stretches.map((stretch, i) => {
+        const traced = traceShapes(stretch, shapes[i]);
+        shapes.push(traced[traced.length - 1]);
+        const steps = networkSteps(stretch, traced);
+        const [first, last] = [stretch.layers[0].index, stretch.layers[stretch.layers.length - 1].index];
+        return createSegment(he, `the stretch of layers ${first} to ${last}`, (layout, factor) =>
+          lowerSteps(he, steps, layout, factor),
         );
       });
       network = { shapes, segments };
@@ -83,7 +84,7 @@ export function buildFromPytorch(he: Evaluator, model: SourceModel, options: Bui
     }
     return segments.reduce((tensor, segment, i) => {
       if (i === 0) return segment(tensor, run);
-      const layout = flatLayout(shapes[bounds[i]], tensor.layout.slots);
+      const layout = flatLayout(shapes[i], tensor.layout.slots);
       return segment((refresh as Refresher).refresh(tensor, layout), run);
     }, input);
   };

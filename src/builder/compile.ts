@@ -20,7 +20,7 @@ import { maximumModulusBits, RING_DEGREES } from "../rlwe/index.ts";
 import { type CompiledBatch, compileBatch } from "./batch/compile-batch.ts";
 import type { InputRange } from "./calibration.ts";
 import { type CompileOptions, type ResolvedOptions, resolveOptions } from "./compile-options.ts";
-import type { NetworkStep } from "./network.ts";
+import { type NetworkStep, requireChain } from "./network.ts";
 import { noParameters } from "./no-parameters.ts";
 import {
   type AnalysedPlan,
@@ -76,7 +76,11 @@ export function compile(model: SourceModel, options: CompileOptions): CompiledNe
   const resolved = resolveOptions(model, options);
   const { precision, security, inputRange, signal } = resolved;
   const { stretches, largestOutput } = cutModel(model, resolved);
-  if (resolved.objective === "throughput") return compileBatch(stretches, resolved);
+  if (resolved.objective === "throughput") {
+    for (const { steps } of stretches) requireChain(model, steps, 'objective "throughput"');
+    return compileBatch(stretches, resolved);
+  }
+  for (const { steps } of stretches) requireChain(model, steps, "the planner (for now)");
   let closest: { error: number; ringDegree: number } | undefined;
   for (const ringDegree of RING_DEGREES) {
     throwIfAborted(signal);

@@ -15,7 +15,15 @@ import {
   sizeOf,
 } from "../plan/index.ts";
 import type { InputRange } from "./calibration.ts";
-import { describeLayer, type NetworkStep, segmentBounds, selectLayers, traceShapes } from "./network.ts";
+import {
+  cutAtRefreshes,
+  describeLayer,
+  type NetworkStep,
+  networkSteps,
+  requireChain,
+  selectLayers,
+  traceShapes,
+} from "./network.ts";
 import type { SourceModel } from "./torch/index.ts";
 
 export interface ElementwiseOptions {
@@ -104,18 +112,21 @@ interface Stretch {
 
 function cutAtPositions(model: SourceModel, inputShape: Shape, rencryptPositions: readonly number[]): Stretch[] {
   const shapes = traceShapes(model, inputShape);
-  segmentBounds(model, rencryptPositions);
+  cutAtRefreshes(model, rencryptPositions);
   const positions = new Set(rencryptPositions);
   let current: Stretch = { inputShape, ownerSquares: [], steps: [] };
   const stretches = [current];
-  for (const [i, { index, layer }] of model.layers.entries()) {
-    const algebra = layer.algebra(shapes[i]);
-    if (positions.has(index) && current.steps.length > 0) {
-      current = { inputShape: shapes[i], ownerSquares: [], steps: [] };
+  const steps = networkSteps(model, shapes);
+  requireChain(model, steps, "the representation with one ciphertext an element");
+  for (const [i, step] of steps.entries()) {
+    const { index, algebra } = step;
+    const refreshed = positions.has(index) && steps[i - 1]?.index !== index;
+    if (refreshed && current.steps.length > 0) {
+      current = { inputShape: shapes[index - model.layers[0].index], ownerSquares: [], steps: [] };
       stretches.push(current);
     }
-    if (positions.has(index) && algebra.kind === "square") current.ownerSquares.push(index);
-    else current.steps.push({ index, algebra });
+    if (refreshed && algebra.kind === "square") current.ownerSquares.push(index);
+    else current.steps.push(step);
   }
   return stretches;
 }

@@ -13,5 +13,6 @@ export {
   runModel,
   selectLayers,
   traceShapes,
+  traceValues,
 } from "./network.ts";
 export * from "./torch/index.ts";

@@ -3,7 +3,7 @@
 import { CrcnnError } from "../errors/index.ts";
 import type { Shape, Tensor } from "../plan/index.ts";
 import type { ResolvedOptions } from "./compile-options.ts";
-import { type NetworkStep, networkSteps, segmentBounds, traceShapes } from "./network.ts";
+import { cutAtRefreshes, type NetworkStep, networkSteps, runModel, traceShapes } from "./network.ts";
 import type { SourceModel } from "./torch/index.ts";
 
 /** The layers between two encryptions. */
@@ -28,26 +28,18 @@ export function cutModel(
   model: SourceModel,
   { inputShape, samples, rencryptPositions }: Pick<ResolvedOptions, "inputShape" | "samples" | "rencryptPositions">,
 ): CutModel {
-  const shapes = traceShapes(model, inputShape);
-  const bounds = segmentBounds(model, rencryptPositions);
-  const calibration = calibrateSegments(model, bounds, samples);
-  const stretches = bounds.slice(1).map((last, i) => {
-    const first = bounds[i];
-    return { inputShape: shapes[first], steps: networkSteps(model, shapes, first, last), calibration: calibration[i] };
-  });
-  return { stretches, largestOutput: requireOutputs(calibration) };
-}
-
-/** The calibration inputs as they reach each segment, and as they leave the last one. */
-function calibrateSegments(model: SourceModel, bounds: readonly number[], samples: readonly Tensor[]): Tensor[][] {
-  const bySegment: Tensor[][] = [[...samples]];
-  for (let i = 1; i < bounds.length; i++) {
-    const layers = model.layers.slice(bounds[i - 1], bounds[i]);
-    bySegment.push(
-      bySegment[i - 1].map((sample) => layers.reduce((tensor, { layer }) => layer.forward(tensor), sample)),
-    );
+  traceShapes(model, inputShape);
+  let shape = inputShape;
+  let calibration = samples;
+  const stretches: ModelStretch[] = [];
+  for (const stretch of cutAtRefreshes(model, rencryptPositions)) {
+    const shapes = traceShapes(stretch, shape);
+    stretches.push({ inputShape: shape, steps: networkSteps(stretch, shapes), calibration });
+    shape = shapes[shapes.length - 1];
+    calibration = calibration.map((sample) => runModel(stretch, sample));
   }
-  return bySegment;
+  const outputs = [...stretches.slice(1).map((stretch) => stretch.calibration), calibration];
+  return { stretches, largestOutput: requireOutputs(outputs) };
 }
 
 /**
@@ -55,9 +47,9 @@ function calibrateSegments(model: SourceModel, bounds: readonly number[], sample
  *
  * @throws CrcnnError UNSUPPORTED_MODEL where a segment's outputs are all zero or leave the range of doubles: no error can be relative to them.
  */
-function requireOutputs(calibration: readonly (readonly Tensor[])[]): number {
+function requireOutputs(byStretch: readonly (readonly Tensor[])[]): number {
   let largest = 0;
-  for (const outputs of calibration.slice(1)) {
+  for (const outputs of byStretch) {
     largest = outputs.reduce((most, { data }) => data.reduce((m, value) => Math.max(m, Math.abs(value)), most), 0);
     if (largest > 0 && largest < Number.POSITIVE_INFINITY) continue;
     throw new CrcnnError(

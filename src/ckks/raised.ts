@@ -148,7 +148,7 @@ export function createRaisedEvaluator(
     use: (prepared: TransformSource[]) => T,
   ): T {
     const free: (() => void)[] = [];
-    const prepared = sources.map(({ ciphertext }, i): TransformSource => {
+    const prepare = ({ ciphertext }: RotatedSource, i: number): TransformSource => {
       const raised = "raised" in ciphertext ? ciphertext : raiseBoth(ciphertext);
       if (raised !== ciphertext) free.push(() => raised.components.forEach(({ block }) => void block.free()));
       if (steps[i].every((step) => !step)) return { raised: raised.components, decomposed: undefined, steps: steps[i] };
@@ -157,10 +157,12 @@ export function createRaisedEvaluator(
       plain?.block.free();
       free.push(() => freeDecomposition(decomposed));
       return { raised: raised.components, decomposed, steps: steps[i] };
-    });
-    const result = use(prepared);
-    for (const each of free) each();
-    return result;
+    };
+    try {
+      return use(sources.map(prepare));
+    } finally {
+      for (const each of free) each();
+    }
   }
 
   const divide = ({ components }: RaisedCiphertext, count: number): Polynomial<"ntt">[] =>

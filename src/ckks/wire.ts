@@ -1,18 +1,15 @@
 /** CKKS ciphertexts on the wire. A fresh symmetric encryption sends 32 bytes in place of its uniform component. */
 
 import { CrcnnError } from "../errors/index.ts";
-import { expandUniform, type Polynomial, SEED_BYTES } from "../math/index.ts";
 import {
   type ByteReader,
-  CIPHERTEXT_SEED_LABEL,
-  createByteReader,
   createByteWriter,
-  freeCiphertext,
   type RlweContext,
-  readHeader,
-  readPolynomial,
+  readCiphertexts,
+  readComponents,
+  requireWireLevel,
+  writeComponents,
   writeHeader,
-  writePolynomial,
 } from "../rlwe/index.ts";
 import type { CkksCiphertext } from "./ciphertext.ts";
 
@@ -27,13 +24,12 @@ export function serializeCiphertexts(
   const writer = createByteWriter(2 ** 18);
   writeHeader(writer, "ciphertexts", context);
   writer.uint16(ciphertexts.length);
-  for (const { components, level, scale, seed } of ciphertexts) {
-    writer.uint8(level);
-    writer.uint8(components.length);
-    writer.uint8(seed ? 1 : 0);
-    writer.float64(scale);
-    if (seed) writer.bytes(seed);
-    for (const component of seed ? components.slice(0, 1) : components) writePolynomial(writer, component);
+  for (const ciphertext of ciphertexts) {
+    writer.uint8(ciphertext.level);
+    writer.uint8(ciphertext.components.length);
+    writer.uint8(ciphertext.seed ? 1 : 0);
+    writer.float64(ciphertext.scale);
+    writeComponents(writer, ciphertext);
   }
   return writer.finish();
 }
@@ -43,21 +39,7 @@ export function serializeCiphertexts(
  * @throws CrcnnError INVALID_MESSAGE or FOREIGN_OBJECT; no memory stays reserved then.
  */
 export function deserializeCiphertexts(context: RlweContext, bytes: Uint8Array, maximum: number): CkksCiphertext[] {
-  const reader = createByteReader(bytes);
-  readHeader(reader, "ciphertexts", context);
-  const count = reader.uint16();
-  if (count > maximum) {
-    throw new CrcnnError("INVALID_MESSAGE", `the message holds ${count} ciphertexts, at most ${maximum} are expected`);
-  }
-  const ciphertexts: CkksCiphertext[] = [];
-  try {
-    for (let i = 0; i < count; i++) ciphertexts.push(readCiphertext(reader, context));
-    reader.end();
-  } catch (error) {
-    ciphertexts.forEach(freeCiphertext);
-    throw error;
-  }
-  return ciphertexts;
+  return readCiphertexts(context, bytes, maximum, (reader) => readCiphertext(reader, context));
 }
 
 function readCiphertext(reader: ByteReader, context: RlweContext): CkksCiphertext {
@@ -65,12 +47,7 @@ function readCiphertext(reader: ByteReader, context: RlweContext): CkksCiphertex
   const count = reader.uint8();
   const seeded = reader.uint8();
   const scale = reader.float64();
-  if (level > context.maxLevel) {
-    throw new CrcnnError(
-      "INVALID_MESSAGE",
-      `a ciphertext at level ${level} was sent, the chain ends at level ${context.maxLevel}`,
-    );
-  }
+  requireWireLevel(context, level);
   if (count < 2 || count > MAXIMUM_COMPONENTS || seeded > 1 || (seeded === 1 && count !== 2)) {
     throw new CrcnnError(
       "INVALID_MESSAGE",
@@ -80,16 +57,5 @@ function readCiphertext(reader: ByteReader, context: RlweContext): CkksCiphertex
   if (!(scale > 0 && Number.isFinite(scale))) {
     throw new CrcnnError("INVALID_MESSAGE", `a ciphertext's scale must be a positive number, got ${scale}`);
   }
-  const basis = context.dataBasis(level);
-  const seed = seeded === 1 ? reader.bytes(SEED_BYTES).slice() : undefined;
-  const components: Polynomial<"ntt">[] = [];
-  try {
-    for (let i = 0; i < (seed ? 1 : count); i++) components.push(readPolynomial(reader, context.ring, basis));
-  } catch (error) {
-    for (const { block } of components) block.free();
-    throw error;
-  }
-  if (!seed) return { context, components, level, scale };
-  components.push(expandUniform(context.ring, basis, seed, CIPHERTEXT_SEED_LABEL));
-  return { context, components, level, scale, seed };
+  return { context, level, scale, ...readComponents(reader, context, level, count, seeded === 1) };
 }

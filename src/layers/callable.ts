@@ -75,6 +75,7 @@ function lowerStage(
 ): { stage: LoweredStage; outputFactor: number } {
   const layers = [0, 0] as const;
   const algebra = layer.algebra(input.shape);
+  if (algebra.kind === "steps") throw new Error("to come");
   if (algebra.kind === "square") return { stage: { kind: "square", layers, layout: input }, outputFactor: factor ** 2 };
   const { parameters, alpha } = he.context;
   const costs = slotCosts(parameters.ringDegree, alpha);

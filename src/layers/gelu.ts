@@ -1,6 +1,6 @@
 import type { Layer } from "../plan/index.ts";
 import { choiceOption } from "./arguments.ts";
-import { elementwiseLayer } from "./elementwise.ts";
+import { pointwiseLayer } from "./pointwise.ts";
 import { erf } from "./erf.ts";
 
 const FORMS = ["none", "tanh"] as const;
@@ -13,7 +13,7 @@ export interface GeluOptions {
 /** torch.nn.GELU: x times the standard normal distribution at x. @throws TypeError or RangeError for another approximation. */
 export function geluLayer(options: GeluOptions = {}): Layer {
   const approximate = choiceOption("GELU: approximate", options.approximate ?? "none", FORMS);
-  return elementwiseLayer("GELU", approximate === "tanh" ? withTanh : withErf, { approximate });
+  return pointwiseLayer("GELU", approximate === "tanh" ? withTanh : withErf, { approximate });
 }
 
 function withErf(x: number): number {

@@ -1,6 +1,6 @@
 import type { Layer } from "../plan/index.ts";
 import { finiteOption } from "./arguments.ts";
-import { elementwiseLayer } from "./elementwise.ts";
+import { pointwiseLayer } from "./pointwise.ts";
 
 export interface LeakyReluOptions {
   /** What negative values are multiplied by; 0.01 where omitted. */
@@ -10,5 +10,5 @@ export interface LeakyReluOptions {
 /** torch.nn.LeakyReLU: x where it is positive, else negativeSlope x. @throws TypeError or RangeError for a slope that is no finite number. */
 export function leakyReluLayer(options: LeakyReluOptions = {}): Layer {
   const negativeSlope = finiteOption("LeakyReLU: negativeSlope", options.negativeSlope ?? 0.01);
-  return elementwiseLayer("LeakyReLU", (x) => (x > 0 ? x : negativeSlope * x), { negativeSlope });
+  return pointwiseLayer("LeakyReLU", (x) => (x > 0 ? x : negativeSlope * x), { negativeSlope });
 }

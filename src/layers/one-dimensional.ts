@@ -44,9 +44,9 @@ export function oneDimensional(kind: string, options: Readonly<Record<string, un
     forward: (data, inputShape) => image.forward({ shape: asImage(inputShape), data }).data,
     algebra(inputShape, shape) {
       const algebra = image.algebra(asImage(inputShape));
-      return algebra.kind === "square"
-        ? algebra
-        : { kind: "affine", map: { ...algebra.map, inputShape, outputShape: shape } };
+      return algebra.kind === "affine"
+        ? { kind: "affine", map: { ...algebra.map, inputShape, outputShape: shape } }
+        : algebra;
     },
   });
 }

@@ -1,7 +1,7 @@
 import type { Layer } from "../plan/index.ts";
-import { elementwiseLayer } from "./elementwise.ts";
+import { pointwiseLayer } from "./pointwise.ts";
 
 /** torch.nn.ReLU6: x held between 0 and 6. */
 export function relu6Layer(): Layer {
-  return elementwiseLayer("ReLU6", (x) => Math.min(Math.max(x, 0), 6));
+  return pointwiseLayer("ReLU6", (x) => Math.min(Math.max(x, 0), 6));
 }

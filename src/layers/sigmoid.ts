@@ -1,5 +1,5 @@
 import type { Layer } from "../plan/index.ts";
-import { elementwiseLayer } from "./elementwise.ts";
+import { pointwiseLayer } from "./pointwise.ts";
 
 /** 1 / (1 + exp(-x)); exp(-x) may be infinite, the quotient is then 0. */
 export function logistic(x: number): number {
@@ -8,5 +8,5 @@ export function logistic(x: number): number {
 
 /** torch.nn.Sigmoid: 1 / (1 + exp(-x)). */
 export function sigmoidLayer(): Layer {
-  return elementwiseLayer("Sigmoid", logistic);
+  return pointwiseLayer("Sigmoid", logistic);
 }

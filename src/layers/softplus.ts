@@ -1,6 +1,6 @@
 import type { Layer } from "../plan/index.ts";
 import { finiteOption } from "./arguments.ts";
-import { elementwiseLayer } from "./elementwise.ts";
+import { pointwiseLayer } from "./pointwise.ts";
 
 export interface SoftplusOptions {
   /** How sharp the bend is, not 0; 1 where omitted. */
@@ -15,5 +15,5 @@ export function softplusLayer(options: SoftplusOptions = {}): Layer {
   const threshold = finiteOption("Softplus: threshold", options.threshold ?? 20);
   if (beta === 0) throw new RangeError("Softplus: beta must not be 0");
   const f = (x: number): number => (beta * x > threshold ? x : Math.log1p(Math.exp(beta * x)) / beta);
-  return elementwiseLayer("Softplus", f, { beta, threshold });
+  return pointwiseLayer("Softplus", f, { beta, threshold });
 }

@@ -1,7 +1,7 @@
 import type { Layer } from "../plan/index.ts";
-import { elementwiseLayer } from "./elementwise.ts";
+import { pointwiseLayer } from "./pointwise.ts";
 
 /** torch.nn.Tanh. */
 export function tanhLayer(): Layer {
-  return elementwiseLayer("Tanh", Math.tanh);
+  return pointwiseLayer("Tanh", Math.tanh);
 }

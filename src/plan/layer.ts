@@ -1,12 +1,25 @@
-/** What a layer says of itself: its output shape, its forward pass in the clear, and its algebra (one of only two kinds). */
+/** What a layer says of itself: its output shape, its forward pass in the clear, and its algebra, made of only two kinds of steps. */
 
 import type { AffineMap } from "./affine-map.ts";
 import type { Shape, Tensor } from "./tensor.ts";
 
-/** A layer as algebra on the elements of its input: affine, or the square of each element. */
-export type LayerAlgebra = { readonly kind: "affine"; readonly map: AffineMap } | { readonly kind: "square" };
+/**
+ * One step of algebra: affine, or the square of each element. An affine map of several inputs takes their elements one input after the other,
+ * so its columns are those of the first, then those of the second, …
+ */
+export type StepAlgebra = { readonly kind: "affine"; readonly map: AffineMap } | { readonly kind: "square" };
 
-/** A layer of a network, without any key or scheme. Shapes have no batch axis. */
+/** A step of a layer that takes several. */
+export interface LayerStep {
+  readonly algebra: StepAlgebra;
+  /** What it reads: 0 is the layer's input, k the result of the layer's k-th step, counted from 1. */
+  readonly inputs: readonly number[];
+}
+
+/** A layer as algebra on the elements of its inputs. Several steps stand in an order in which they can be taken; the last is the output. */
+export type LayerAlgebra = StepAlgebra | { readonly kind: "steps"; readonly steps: readonly LayerStep[] };
+
+/** A layer of a network, without any key or scheme. Shapes have no batch axis. Most layers have one input, joins have several. */
 export interface Layer {
   /** PyTorch's class name: `Conv2d`, `Linear`, … */
   readonly kind: string;
@@ -14,10 +27,10 @@ export interface Layer {
   readonly options: Readonly<Record<string, unknown>>;
   /** Set where the layer has no algebra, so that only who can decrypt its input can apply it: `algebra` throws UNSUPPORTED_LAYER. */
   readonly exactOnly?: true;
-  /** Shape of the output for this input shape. Throws SHAPE_MISMATCH naming both when the layer does not take it. */
-  outputShape(inputShape: Shape): Shape;
+  /** Shape of the output for these input shapes. Throws SHAPE_MISMATCH naming them when the layer does not take them. */
+  outputShape(...inputShapes: readonly Shape[]): Shape;
   /** The forward pass in double precision, with PyTorch's semantics to the letter. */
-  forward(input: Tensor): Tensor;
-  /** The layer as algebra on an input of this shape. */
-  algebra(inputShape: Shape): LayerAlgebra;
+  forward(...inputs: readonly Tensor[]): Tensor;
+  /** The layer as algebra on inputs of these shapes. */
+  algebra(...inputShapes: readonly Shape[]): LayerAlgebra;
 }

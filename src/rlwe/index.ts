@@ -8,6 +8,7 @@ export * from "./linear-transform.ts";
 export * from "./parameters.ts";
 export * from "./security.ts";
 export * from "./wire/bytes.ts";
+export * from "./wire/ciphertext.ts";
 export * from "./wire/header.ts";
 export * from "./wire/keys.ts";
 export * from "./wire/polynomial.ts";

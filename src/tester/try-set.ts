@@ -5,9 +5,10 @@ import {
   compileElementwise,
   coveringRange,
   type InputRange,
+  runModel,
   type SourceModel,
   selectLayers,
-  traceShapes,
+  traceValues,
 } from "../builder/index.ts";
 import { CrcnnError } from "../errors/index.ts";
 import { createOwner, type OwnerOptions } from "../owner/index.ts";
@@ -70,12 +71,8 @@ export async function tryParameterSet(
 function prepareTrial(model: SourceModel, image: Tensor, options: TrialOptions): Trial {
   const range = options.layers === undefined ? model : selectLayers(model, options.layers);
   const first = model.layers.indexOf(range.layers[0]);
-  const before = { layers: model.layers.slice(0, first) };
-  const [shape] = traceShapes(before, image.shape).slice(-1);
-  traceShapes(range, shape);
-  const input = before.layers.reduce((tensor, { layer }) => layer.forward(tensor), image);
-  const plain = [input];
-  for (const { layer } of range.layers) plain.push(layer.forward(plain[plain.length - 1]));
+  const input = runModel({ layers: model.layers.slice(0, first) }, image);
+  const plain = traceValues(range, input);
   const own = first === 0 ? options.inputRange : undefined;
   return { range, input, inputRange: own ?? coveringRange(extremes(input.data)), plain, options };
 }

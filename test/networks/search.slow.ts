@@ -14,7 +14,7 @@ function search(
   costs: SlotCosts,
 ): { milliseconds: number; rotations: number; levels: number } {
   const model = loadFixture(`models/${name}/${name}.pt`);
-  const steps = networkSteps(model, traceShapes(model, inputShape), 0, model.layers.length);
+  const steps = networkSteps(model, traceShapes(model, inputShape));
   const started = performance.now();
   const lowered = searchLayout(steps, { inputShape, slots: SLOTS, costs });
   const seconds = (performance.now() - started) / 1000;

@@ -1,2 +1,2 @@
 export { loadTorch } from "./load.ts";
-export type { SourceLayer, SourceModel } from "./source-model.ts";
+export { MODEL_INPUT, type SourceLayer, type SourceModel } from "./source-model.ts";

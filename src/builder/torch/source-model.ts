@@ -11,6 +11,8 @@ export interface SourceLayer {
    */
   readonly index: number;
   readonly layer: Layer;
+  /** Numbers of the layers whose outputs it takes; {@link MODEL_INPUT} is the model's input. Where omitted, the layer before it alone. */
+  readonly inputs?: readonly number[];
   /**
    * Why the layer cannot run encrypted, where it cannot. It is kept, so that the layers before and after it can be used, and its layer throws
    * this error whenever it is asked for anything but its kind.
@@ -18,7 +20,10 @@ export interface SourceLayer {
   readonly refusal?: CrcnnError;
 }
 
-/** A model as it was saved: its layers in the order in which they run, before any fusion. */
+/** Stands for the model's input among the numbers of layers. */
+export const MODEL_INPUT = -1;
+
+/** A model as it was saved: its layers in an order in which they can run, before any fusion. The last one gives the output. */
 export interface SourceModel {
   readonly layers: readonly SourceLayer[];
 }

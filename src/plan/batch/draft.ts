@@ -2,14 +2,14 @@
 
 import { MAX_DOT_PRODUCT_TERMS } from "../../math/index.ts";
 import { type AffineMap, composeAffine, identityAffine, nonzeros } from "../affine-map.ts";
-import type { LayerAlgebra } from "../layer.ts";
+import type { StepAlgebra } from "../layer.ts";
 import type { Shape } from "../tensor.ts";
 import type { LayerRange } from "./plan.ts";
 
-/** A layer's algebra under its number in the source model. */
+/** A step under its layer's number in the source model. */
 export interface BatchStep {
   readonly index: number;
-  readonly algebra: LayerAlgebra;
+  readonly algebra: StepAlgebra;
 }
 
 /** An affine map; one whose weights are all `equal` and that has no bias is a pool. */

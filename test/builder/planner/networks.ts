@@ -1,11 +1,13 @@
 /** The shapes of the fixture networks and of some made-up ones, with random weights. */
 
+import { type NetworkStep, networkSteps, traceShapes } from "../../../src/builder/index.ts";
 import { avgPool2dLayer, conv2dLayer, flattenLayer, linearLayer, squareLayer } from "../../../src/layers/index.ts";
-import type { Layer, LayerAlgebra, Shape } from "../../../src/plan/index.ts";
+import type { Layer, Shape } from "../../../src/plan/index.ts";
+import { chainOf } from "../../helpers/chain.ts";
 
 export interface TestNetwork {
   readonly inputShape: Shape;
-  readonly steps: readonly { readonly index: number; readonly algebra: LayerAlgebra }[];
+  readonly steps: readonly NetworkStep[];
 }
 
 /** Numbers in [-1, 1), the same on every run. */
@@ -51,13 +53,8 @@ export const flatten = (): Layer => flattenLayer({});
 export const square = (): Layer => squareLayer();
 
 export function network(inputShape: Shape, layers: readonly Layer[]): TestNetwork {
-  let shape = inputShape;
-  const steps = layers.map((layer, index) => {
-    const algebra = layer.algebra(shape);
-    shape = layer.outputShape(shape);
-    return { index, algebra };
-  });
-  return { inputShape, steps };
+  const model = chainOf(layers);
+  return { inputShape, steps: networkSteps(model, traceShapes(model, inputShape)) };
 }
 
 const digits = [1, 28, 28];

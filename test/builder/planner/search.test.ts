@@ -135,7 +135,7 @@ describe("odd networks", () => {
     for (const maps of [[map], [map, empty]]) {
       const net: TestNetwork = {
         inputShape: [6],
-        steps: maps.map((m, index) => ({ index, algebra: { kind: "affine", map: m } })),
+        steps: maps.map((m, index) => ({ index, algebra: { kind: "affine", map: m }, inputs: [index] })),
       };
       const lowered = searchLayout(net.steps, { inputShape: [6], slots: 16, costs: typescriptPrices });
       expect(relativeError(net, lowered)).toBeLessThan(1e-12);
@@ -159,7 +159,7 @@ describe("options", () => {
   });
 
   test("layer numbers are the source's", () => {
-    const shifted = net.steps.map(({ index, algebra }) => ({ index: index + 10, algebra }));
+    const shifted = net.steps.map((step) => ({ ...step, index: step.index + 10 }));
     const ranges = searchLayout(shifted, options).stages.map(({ layers }) => layers);
     expect(ranges).toEqual([
       [10, 10],

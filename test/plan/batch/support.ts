@@ -1,5 +1,6 @@
 /** Small networks in the batch packing, at parameters that are insecure on purpose. */
 
+import { networkSteps, runModel, traceShapes } from "../../../src/builder/index.ts";
 import type { CkksCiphertext } from "../../../src/ckks/index.ts";
 import { findNttPrimes } from "../../../src/math/index.ts";
 import { createOwner, type KeyOwner, type OwnerOptions } from "../../../src/owner/index.ts";
@@ -20,6 +21,7 @@ import {
   type Tensor,
 } from "../../../src/plan/index.ts";
 import type { RlweParameters } from "../../../src/rlwe/index.ts";
+import { chainOf } from "../../helpers/chain.ts";
 import { numbers } from "../../helpers/plans.ts";
 
 export const DEGREE = 1024;
@@ -44,14 +46,9 @@ export function draftLayers(
   layers: readonly Layer[],
   inputShape: Shape,
 ): { draft: BatchDraft; forward: (input: Tensor) => Tensor } {
-  let shape = inputShape;
-  const steps = layers.map((layer, index) => {
-    const algebra = layer.algebra(shape);
-    shape = layer.outputShape(shape);
-    return { index, algebra };
-  });
-  const forward = (input: Tensor): Tensor => layers.reduce((tensor, layer) => layer.forward(tensor), input);
-  return { draft: draftBatch(steps, inputShape), forward };
+  const model = chainOf(layers);
+  const steps = networkSteps(model, traceShapes(model, inputShape));
+  return { draft: draftBatch(steps, inputShape), forward: (input) => runModel(model, input) };
 }
 
 export function randomTensors(count: number, shape: Shape, seed: number): Tensor[] {

@@ -4,7 +4,7 @@ import { type Layer, sizeOf } from "../plan/index.ts";
 import { exactOnly } from "./exact-only.ts";
 
 /** The layer y = f(x) for each element, on any shape. It runs in the clear; see {@link exactOnly}. */
-export function elementwiseLayer(
+export function pointwiseLayer(
   kind: string,
   f: (x: number) => number,
   options: Readonly<Record<string, unknown>> = {},

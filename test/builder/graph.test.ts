@@ -1,0 +1,90 @@
+/** Models whose layers form a graph: what reads what, where they can be cut. */
+
+import { describe, expect, test } from "vitest";
+import {
+  compile,
+  MODEL_INPUT,
+  networkSteps,
+  runModel,
+  type SourceLayer,
+  type SourceModel,
+  selectLayers,
+  traceShapes,
+} from "../../src/builder/index.ts";
+import { addLayer, avgPool2dLayer, concatLayer, squareLayer } from "../../src/layers/index.ts";
+import { type Layer, tensor } from "../../src/plan/index.ts";
+
+function graph(...layers: readonly (readonly [Layer, (readonly number[])?])[]): SourceModel {
+  return {
+    layers: layers.map(
+      ([layer, inputs], index): SourceLayer => ({
+        position: String(index),
+        index,
+        layer,
+        ...(inputs ? { inputs } : {}),
+      }),
+    ),
+  };
+}
+
+const pool = (): Layer => avgPool2dLayer({ kernelSize: 2 });
+/** x -> p = pool(x) -> s = p^2 -> s + p -> concat with p -> pool */
+const model = graph([pool()], [squareLayer()], [addLayer(), [1, 0]], [concatLayer(), [2, 0]], [pool()]);
+const input = tensor(
+  [1, 4, 4],
+  Float64Array.from({ length: 16 }, (_, i) => i),
+);
+
+describe("a graph in the clear", () => {
+  test("every layer gets what it reads", () => {
+    const pooled = [2.5, 4.5, 10.5, 12.5];
+    const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value / 4, 0);
+    const output = runModel(model, input);
+    expect(output.shape).toEqual([2, 1, 1]);
+    expect([...output.data]).toEqual([mean(pooled.map((p) => p * p + p)), mean(pooled)]);
+  });
+
+  test("the model's input can be read by several layers", () => {
+    const twice = graph([squareLayer()], [addLayer(), [0, MODEL_INPUT]]);
+    expect([...runModel(twice, tensor([2], [3, -4])).data]).toEqual([12, 12]);
+  });
+
+  test("steps say what they read", () => {
+    const steps = networkSteps(model, traceShapes(model, input.shape));
+    expect(steps.map(({ inputs }) => inputs)).toEqual([[0], [1], [2, 1], [3, 1], [4]]);
+  });
+
+  test.each([3, 7, -2, 0.5])("a layer cannot read number %d", (number) => {
+    const broken = graph([pool()], [addLayer(), [0, number]]);
+    expect(() => traceShapes(broken, input.shape)).toThrow(
+      expect.objectContaining({ code: "UNSUPPORTED_MODEL", message: expect.stringContaining("layer 1 (Add)") }),
+    );
+  });
+
+  test("a shape that does not fit names the layer", () => {
+    const broken = graph([pool()], [addLayer(), [0, MODEL_INPUT]]);
+    expect(() => traceShapes(broken, input.shape)).toThrow("layer 1 (Add) with an input of shape 1x4x4");
+  });
+});
+
+describe("cuts", () => {
+  test("a stretch behind a shortcut keeps its numbers, one within it is refused", () => {
+    expect([...runModel(selectLayers(model, [4]), tensor([1, 2, 2], [1, 2, 3, 4])).data]).toEqual([2.5]);
+    expect(() => selectLayers(model, [2, 3, 4])).toThrow(/layer 2 \(Add\).*shortcut/);
+  });
+
+  test("a stretch may read its own input twice", () => {
+    const middle = selectLayers(model, [1, 2, 3]);
+    expect([...runModel(middle, tensor([1, 1, 1], [3])).data]).toEqual([12, 3]);
+  });
+
+  test("so may what follows a refresh, and a refresh within a shortcut is refused", () => {
+    expect(() => compile(model, { inputShape: [1, 4, 4], rencryptPositions: [3] })).toThrow(/layer 3 \(Concat\)/);
+  });
+
+  test("batches take chains", () => {
+    expect(() => compile(model, { inputShape: [1, 4, 4], objective: "throughput" })).toThrow(
+      expect.objectContaining({ code: "UNSUPPORTED_MODEL", message: expect.stringContaining("layer 2 (Add)") }),
+    );
+  });
+});
