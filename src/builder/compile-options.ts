@@ -31,6 +31,11 @@ export interface CompileOptions {
   /** Layers of the source model (0-based) before which the key's owner encrypts afresh. */
   readonly rencryptPositions?: readonly number[] | undefined;
   /**
+   * Who applies layers that are exact in the clear alone, as ReLU and MaxPool2d: "client", the key's owner, who decrypts before each, applies it
+   * and encrypts again. By default a model with such layers is refused; `fit` puts polynomials in the place of activations.
+   */
+  readonly activations?: Activations | undefined;
+  /**
    * What to optimise: "latency", the time of one image (the default), or "throughput", the images a second: then every tensor element has a
    * ciphertext, and every slot an image.
    */
@@ -48,6 +53,8 @@ export interface CompileOptions {
   readonly signal?: Cancellation | undefined;
 }
 
+export type Activations = "client";
+
 export type Objective = "latency" | "throughput";
 const OBJECTIVES: readonly string[] = ["latency", "throughput"] satisfies Objective[];
 
@@ -61,6 +68,7 @@ export interface ResolvedOptions {
   /** What value ranges are measured on. */
   readonly samples: readonly Tensor[];
   readonly rencryptPositions: readonly number[];
+  readonly activations: Activations | undefined;
   readonly objective: Objective;
   readonly weightBits: number | undefined;
   readonly inputCiphertexts: number;
@@ -74,7 +82,7 @@ const CALIBRATION_ROOM = 0.25;
 export function resolveOptions(model: SourceModel, options: CompileOptions): ResolvedOptions {
   if (!Array.isArray(model?.layers)) throw new TypeError("model must be a model as loadTorch returns it");
   const { inputShape, precision = 1e-3, security = 128, calibration, rencryptPositions = [], signal } = options ?? {};
-  const { objective = "latency", weightBits } = options ?? {};
+  const { activations, objective = "latency", weightBits } = options ?? {};
   if (!Array.isArray(inputShape))
     throw new TypeError(`inputShape must be a list of sizes, as [1, 28, 28], got ${inputShape}`);
   if (inputShape.length === 0 || !inputShape.every((size) => Number.isSafeInteger(size) && size > 0)) {
@@ -85,6 +93,11 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
   }
   if (!Array.isArray(rencryptPositions)) {
     throw new TypeError(`rencryptPositions must be a list of layer numbers, as [3], got ${rencryptPositions}`);
+  }
+  if (activations !== undefined && activations !== "client") {
+    throw new RangeError(
+      `activations must be "client", or left out, got ${JSON.stringify(activations)}; polynomials are put into the model with fit`,
+    );
   }
   checkObjective(objective, weightBits);
   const { inputCiphertexts = 1 } = options;
@@ -102,6 +115,7 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
     inputRange,
     samples,
     rencryptPositions,
+    activations,
     objective,
     weightBits,
     inputCiphertexts,

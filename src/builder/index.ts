@@ -1,14 +1,16 @@
 /** Models in, plans out. */
 export type { CompiledBatch } from "./batch/compile-batch.ts";
 export * from "./build-from-pytorch.ts";
+export { exactOnlyRefusal } from "./activation-refusal.ts";
 export { coveringRange, type InputRange, syntheticInputs } from "./calibration.ts";
 export * from "./compile.ts";
-export type { CompileOptions, Objective } from "./compile-options.ts";
+export type { Activations, CompileOptions, Objective } from "./compile-options.ts";
 export * from "./elementwise.ts";
 export {
   describeLayer,
   type NetworkStep,
   networkSteps,
+  requireExact,
   requireSupported,
   runModel,
   selectLayers,

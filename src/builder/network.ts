@@ -24,6 +24,12 @@ export function requireSupported(model: SourceModel): void {
   if (refused?.refusal) throw refused.refusal;
 }
 
+/** @throws CrcnnError UNSUPPORTED_LAYER for the first layer that does not even run in the clear. */
+export function requireExact(model: SourceModel): void {
+  const refused = model.layers.find(({ layer, refusal }) => refusal !== undefined && !layer.exactOnly);
+  if (refused?.refusal) throw refused.refusal;
+}
+
 /**
  * What each layer reads, by number of value: 0 is the model's input, i + 1 the output of the i-th layer in the list.
  *
@@ -80,12 +86,12 @@ export function selectLayers(model: SourceModel, numbers: readonly number[]): So
 }
 
 /**
- * Shapes by value: of the input, and of every layer's output.
+ * Shapes by value: of the input, and of every layer's output. Layers that run in the clear alone have shapes like others.
  *
  * @throws CrcnnError SHAPE_MISMATCH naming the layer that does not take what reaches it, UNSUPPORTED_LAYER, UNSUPPORTED_MODEL.
  */
 export function traceShapes(model: SourceModel, inputShape: Shape): Shape[] {
-  requireSupported(model);
+  requireExact(model);
   const shapes: Shape[] = [inputShape];
   for (const [i, reads] of readsOf(model).entries()) {
     const source = model.layers[i];
@@ -100,8 +106,13 @@ export function traceShapes(model: SourceModel, inputShape: Shape): Shape[] {
   return shapes;
 }
 
-/** The algebra of a model; `shapes` are those of {@link traceShapes}. */
+/**
+ * The algebra of a model; `shapes` are those of {@link traceShapes}.
+ *
+ * @throws CrcnnError UNSUPPORTED_LAYER for a layer that runs in the clear alone.
+ */
 export function networkSteps(model: SourceModel, shapes: readonly Shape[]): NetworkStep[] {
+  requireSupported(model);
   const steps: NetworkStep[] = [];
   /** By the model's values, those of the steps. */
   const results = [0];

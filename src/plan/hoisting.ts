@@ -16,7 +16,7 @@ export interface Transform {
   readonly sums: readonly NodeId[];
   /** By sum and term, which source and which of its steps. */
   readonly terms: readonly (readonly { readonly source: number; readonly step: number }[])[];
-  /** The `rotate` nodes that are left out. */
+  /** The `rotate` nodes that are left out, and that no later transform needs. */
   readonly rotations: readonly NodeId[];
 }
 
@@ -36,10 +36,14 @@ export function planHoisting(plan: Plan): Hoisting {
   const raised = findRaised(nodes);
   const transforms = new Map<NodeId, Transform>();
   const transformed = new Uint8Array(nodes.length);
-  for (const sums of groupSums(plan, raised)) {
-    const transform = describeTransform(nodes, sums);
-    transforms.set(sums[0], transform);
-    for (const id of [...sums, ...transform.rotations]) transformed[id] = 1;
+  const described = groupSums(plan, raised).map((sums) => describeTransform(nodes, sums));
+  const neededLater = new Set<NodeId>();
+  // From the last to run on: what several of them turn stays until the last has turned it.
+  for (const transform of described.sort((left, right) => right.sums[0] - left.sums[0])) {
+    const rotations = transform.rotations.filter((id) => !neededLater.has(id));
+    transforms.set(transform.sums[0], { ...transform, rotations });
+    for (const id of transform.rotations) neededLater.add(id);
+    for (const id of [...transform.sums, ...transform.rotations]) transformed[id] = 1;
   }
   const rotations = new Map<NodeId, NodeId[]>();
   for (const [id, node] of nodes.entries()) {

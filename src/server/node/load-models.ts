@@ -2,7 +2,7 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { loadTorch, requireSupported } from "../../builder/index.ts";
+import { loadTorch, requireExact } from "../../builder/index.ts";
 import { CrcnnError } from "../../errors/index.ts";
 import type { ModelSummary } from "../../protocol/index.ts";
 import { summarize } from "../models.ts";
@@ -38,7 +38,8 @@ export async function loadModels(directory: string): Promise<LoadedModels> {
     try {
       const content = await readFile(join(directory, file));
       const model = loadTorch(content, file);
-      requireSupported(model);
+      // Layers that are left to the client are settled when a plan is asked for.
+      requireExact(model);
       const name = basename(file, EXTENSION);
       const summary = summarize(name, model);
       const bytes = new Uint8Array(new SharedArrayBuffer(content.length));
