@@ -1,7 +1,8 @@
 /** Models in, plans out. */
+
+export { exactOnlyRefusal } from "./activation-refusal.ts";
 export type { CompiledBatch } from "./batch/compile-batch.ts";
 export * from "./build-from-pytorch.ts";
-export { exactOnlyRefusal } from "./activation-refusal.ts";
 export { coveringRange, type InputRange, syntheticInputs } from "./calibration.ts";
 export * from "./compile.ts";
 export type { Activations, CompileOptions, Objective } from "./compile-options.ts";

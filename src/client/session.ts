@@ -4,7 +4,16 @@ import { deserializeCiphertexts, serializeCiphertexts } from "../ckks/index.ts";
 import { CrcnnError, throwIfAborted } from "../errors/index.ts";
 import { ownerLayer } from "../layers/index.ts";
 import type { KeyOwner } from "../owner/index.ts";
-import { formatShape, type OwnerLayer, type PlanManifest, type SegmentManifest, type Shape, sameShape, sizeOf, type Tensor } from "../plan/index.ts";
+import {
+  formatShape,
+  type OwnerLayer,
+  type PlanManifest,
+  type SegmentManifest,
+  type Shape,
+  sameShape,
+  sizeOf,
+  type Tensor,
+} from "../plan/index.ts";
 import { maximumCiphertextBytes, type PlanRequest, parseTiming, paths } from "../protocol/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
 import type { Transport } from "./transport.ts";

@@ -1,7 +1,7 @@
 import type { Layer } from "../plan/index.ts";
 import { choiceOption } from "./arguments.ts";
-import { pointwiseLayer } from "./pointwise.ts";
 import { erf } from "./erf.ts";
+import { pointwiseLayer } from "./pointwise.ts";
 
 const FORMS = ["none", "tanh"] as const;
 

@@ -51,9 +51,13 @@ export function ownerLayer(data: OwnerLayer): Layer {
     return make(options);
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
-    throw new CrcnnError("INVALID_MESSAGE", `the plan has the key's owner apply a layer that does not exist: ${error.message}`, {
-      cause: error,
-    });
+    throw new CrcnnError(
+      "INVALID_MESSAGE",
+      `the plan has the key's owner apply a layer that does not exist: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

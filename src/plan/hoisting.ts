@@ -36,14 +36,17 @@ export function planHoisting(plan: Plan): Hoisting {
   const raised = findRaised(nodes);
   const transforms = new Map<NodeId, Transform>();
   const transformed = new Uint8Array(nodes.length);
-  const described = groupSums(plan, raised).map((sums) => describeTransform(nodes, sums));
-  const neededLater = new Set<NodeId>();
-  // From the last to run on: what several of them turn stays until the last has turned it.
-  for (const transform of described.sort((left, right) => right.sums[0] - left.sums[0])) {
-    const rotations = transform.rotations.filter((id) => !neededLater.has(id));
-    transforms.set(transform.sums[0], { ...transform, rotations });
-    for (const id of transform.rotations) neededLater.add(id);
-    for (const id of [...transform.sums, ...transform.rotations]) transformed[id] = 1;
+  /** By rotation, the first sum of the transform that needs it last. */
+  const lastNeeded = new Map<NodeId, NodeId>();
+  for (const sums of groupSums(plan, raised)) {
+    const transform = describeTransform(nodes, sums);
+    transforms.set(sums[0], transform);
+    for (const id of transform.rotations) lastNeeded.set(id, Math.max(lastNeeded.get(id) ?? 0, sums[0]));
+    for (const id of [...sums, ...transform.rotations]) transformed[id] = 1;
+  }
+  for (const [first, transform] of transforms) {
+    const rotations = transform.rotations.filter((id) => lastNeeded.get(id) === first);
+    transforms.set(first, { ...transform, rotations });
   }
   const rotations = new Map<NodeId, NodeId[]>();
   for (const [id, node] of nodes.entries()) {

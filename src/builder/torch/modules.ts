@@ -47,7 +47,9 @@ function layerOrRefusal(
 ): Pick<SourceLayer, "layer" | "refusal"> {
   try {
     const layer = makeLayer(object, position, budget);
-    return layer.exactOnly ? { layer, refusal: explain(exactOnlyRefusal(labelOf(object, position), layer)) } : { layer };
+    return layer.exactOnly
+      ? { layer, refusal: explain(exactOnlyRefusal(labelOf(object, position), layer)) }
+      : { layer };
   } catch (error) {
     if (!(error instanceof CrcnnError && error.code === "UNSUPPORTED_LAYER")) throw error;
     const refusal = explain(error);

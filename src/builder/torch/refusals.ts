@@ -6,7 +6,9 @@ const CLIENT = "it belongs after decryption: remove it and apply it to the decry
 const POOL = "use AvgPool2d, a mean instead of a maximum";
 
 const ADVICE: ReadonlyMap<string, string> = new Map([
-  ...["CELU", "SELU", "PReLU", "Hardsigmoid", "Hardtanh", "Softsign", "LogSigmoid"].map((name) => [name, OTHER] as const),
+  ...["CELU", "SELU", "PReLU", "Hardsigmoid", "Hardtanh", "Softsign", "LogSigmoid"].map(
+    (name) => [name, OTHER] as const,
+  ),
   ...["BatchNorm3d", "SyncBatchNorm"].map((name) => [name, FOLD] as const),
   ...["Softmax", "LogSoftmax", "Softmin", "Softmax2d"].map((name) => [name, CLIENT] as const),
   ...["MaxPool1d", "MaxPool3d", "AdaptiveMaxPool2d"].map((name) => [name, POOL] as const),
