@@ -7,6 +7,7 @@ export { coveringRange, type InputRange, syntheticInputs } from "./calibration.t
 export * from "./compile.ts";
 export type { Activations, CompileOptions, Objective } from "./compile-options.ts";
 export * from "./elementwise.ts";
+export * from "./fit/index.ts";
 export {
   describeLayer,
   type NetworkStep,

@@ -2,7 +2,7 @@
 
 import { CrcnnError } from "../errors/index.ts";
 import { ownerLayerOf } from "../layers/index.ts";
-import type { OwnerLayer } from "../plan/index.ts";
+import type { Layer, OwnerLayer } from "../plan/index.ts";
 import { cutAtRefreshes, describeLayer, readsOf } from "./network.ts";
 import type { SourceModel } from "./torch/index.ts";
 
@@ -43,9 +43,13 @@ export function cutForOwner(model: SourceModel, rencryptPositions: readonly numb
   return stretches;
 }
 
+function isOwners(layer: Layer | undefined): boolean {
+  return layer?.exactOnly !== undefined;
+}
+
 function cut(model: SourceModel, rencryptPositions: readonly number[]): SourceModel[] {
   const own = model.layers
-    .filter(({ layer }, i) => layer.exactOnly !== model.layers[i - 1]?.layer.exactOnly)
+    .filter(({ layer }, i) => isOwners(layer) !== isOwners(model.layers[i - 1]?.layer))
     .map(({ index }) => index);
   const asked = cutAtRefreshes(model, rencryptPositions);
   if (own.length === 0) return asked;

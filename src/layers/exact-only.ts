@@ -8,7 +8,7 @@ import { type LayerSpec, makeLayer } from "./layer.ts";
  * A layer with an exact forward pass and without algebra, which is marked `exactOnly`: whoever has the key can apply it to decrypted values, and
  * `fit` can put a polynomial in its place.
  */
-export function exactOnly(spec: Omit<LayerSpec, "algebra">): Layer {
+export function exactOnly(dependsOn: "element" | "window", spec: Omit<LayerSpec, "algebra">): Layer {
   const layer = makeLayer({
     ...spec,
     algebra() {
@@ -18,5 +18,5 @@ export function exactOnly(spec: Omit<LayerSpec, "algebra">): Layer {
       );
     },
   });
-  return Object.freeze({ ...layer, exactOnly: true });
+  return Object.freeze({ ...layer, exactOnly: dependsOn });
 }

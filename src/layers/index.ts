@@ -11,6 +11,7 @@ export { type ConvTranspose2dOptions, convTranspose2d, convTranspose2dLayer } fr
 export { type Conv1dOptions, conv1d, conv1dLayer } from "./conv1d.ts";
 export { type Conv2dOptions, conv2d, conv2dLayer } from "./conv2d.ts";
 export { type EluOptions, eluLayer } from "./elu.ts";
+export { erf } from "./erf.ts";
 export { type FlattenOptions, flatten, flattenLayer } from "./flatten.ts";
 export { type GeluOptions, geluLayer } from "./gelu.ts";
 export { hardswishLayer } from "./hardswish.ts";
@@ -21,6 +22,7 @@ export { type MaxPool2dOptions, maxPool2dLayer } from "./max-pool2d.ts";
 export { mishLayer } from "./mish.ts";
 export type { Single } from "./one-dimensional.ts";
 export { applyOwnerLayers, ownerLayer, ownerLayerOf } from "./owner-layers.ts";
+export { createPolynomial, type PolynomialOptions } from "./polynomial.ts";
 export { reluLayer } from "./relu.ts";
 export { relu6Layer } from "./relu6.ts";
 export { sigmoidLayer } from "./sigmoid.ts";

@@ -71,7 +71,7 @@ export function maxPool2dLayer(options: MaxPool2dOptions): Layer {
     return Array.from({ length: Math.max(0, end - first) }, (_, k) => start + (first + k) * step);
   }
 
-  return exactOnly({
+  return exactOnly("window", {
     kind: "MaxPool2d",
     options: { kernelSize, stride, padding, dilation, ceilMode },
     outputShape,

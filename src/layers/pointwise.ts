@@ -9,7 +9,7 @@ export function pointwiseLayer(
   f: (x: number) => number,
   options: Readonly<Record<string, unknown>> = {},
 ): Layer {
-  return exactOnly({
+  return exactOnly("element", {
     kind,
     options,
     outputShape: (inputShape) => [...inputShape],

@@ -58,7 +58,7 @@ describe("activations", () => {
   });
 
   test.each(definitions)("%s: any shape, an owner's layer, no algebra", (_, layer) => {
-    expect(layer.exactOnly).toBe(true);
+    expect(layer.exactOnly).toBe("element");
     expect(layer.outputShape([2, 3, 4])).toEqual([2, 3, 4]);
     const refusal = expect.objectContaining({
       code: "UNSUPPORTED_LAYER",
