@@ -13,6 +13,7 @@ import {
   type RunOptions,
   type Segment,
   type Shape,
+  sizeOf,
   slotCosts,
 } from "../plan/index.ts";
 import { cutAtRefreshes, type NetworkStep, networkSteps, traceShapes } from "./network.ts";
@@ -95,7 +96,7 @@ export function buildFromPytorch(he: Evaluator, model: SourceModel, options: Bui
 
 function lowerSteps(he: Evaluator, steps: readonly NetworkStep[], layout: Layout, factor: number): LoweredNetwork {
   const { parameters, alpha } = he.context;
-  const { steps: divided, factor: owed } = absorbFactor(steps, factor);
+  const { steps: divided, factor: owed } = absorbFactor(steps, layout.shape, factor);
   const lowered = searchLayout(divided, {
     inputShape: layout.shape,
     inputLayout: layout,
@@ -105,25 +106,25 @@ function lowerSteps(he: Evaluator, steps: readonly NetworkStep[], layout: Layout
   return { ...lowered, outputFactor: lowered.outputFactor * owed };
 }
 
-/** Takes a factor of the inputs into the first affine map; what reaches the end is owed by the outputs. */
+/** Takes a factor of the inputs into the first affine maps; what reaches the end is owed by the outputs. */
 function absorbFactor(
   steps: readonly NetworkStep[],
+  inputShape: Shape,
   factor: number,
 ): { steps: readonly NetworkStep[]; factor: number } {
-  let owed = factor;
+  const values = [{ owed: factor, size: sizeOf(inputShape) }];
   const absorbed = steps.map((step) => {
+    const read = step.inputs.map((value) => values[value]);
     if (step.algebra.kind === "square") {
-      owed **= 2;
+      values.push({ ...read[0], owed: read[0].owed ** 2 });
       return step;
     }
-    const divisor = owed;
-    owed = 1;
-    if (divisor === 1) return step;
     const { map } = step.algebra;
-    return {
-      ...step,
-      algebra: { kind: "affine" as const, map: { ...map, weight: map.weight.map((w) => w / divisor) } },
-    };
+    values.push({ owed: 1, size: sizeOf(map.outputShape) });
+    if (read.every(({ owed }) => owed === 1)) return step;
+    const divisors = read.flatMap(({ owed, size }) => new Array<number>(size).fill(owed));
+    const weight = map.weight.map((value, k) => value / divisors[map.column[k]]);
+    return { ...step, algebra: { kind: "affine" as const, map: { ...map, weight } } };
   });
-  return { steps: absorbed, factor: owed };
+  return { steps: absorbed, factor: values[values.length - 1].owed };
 }

@@ -80,7 +80,6 @@ export function compile(model: SourceModel, options: CompileOptions): CompiledNe
     for (const { steps } of stretches) requireChain(model, steps, 'objective "throughput"');
     return compileBatch(stretches, resolved);
   }
-  for (const { steps } of stretches) requireChain(model, steps, "the planner (for now)");
   let closest: { error: number; ringDegree: number } | undefined;
   for (const ringDegree of RING_DEGREES) {
     throwIfAborted(signal);

@@ -1,16 +1,18 @@
 /** Layers that are called on encrypted tensors as PyTorch's are on plain ones: `const y = conv(x)`. */
 
 import {
-  type AffineMap,
+  chooseAffine,
   choosePool,
   createSegment,
+  type Decision,
   type EncryptedTensor,
   type Evaluator,
+  joinLayouts,
   type Layer,
+  type LayerStep,
   type Layout,
   type LoweredNetwork,
-  type LoweredStage,
-  lowerAffine,
+  lowerDecisions,
   packingOf,
   pricesAt,
   type RunOptions,
@@ -56,37 +58,30 @@ function lowerLayer(
   level: number,
 ): LoweredNetwork {
   const input = reshapeLayout(layout, shape);
-  const { stage, outputFactor } = lowerStage(he, layer, input, factor, level);
-  return {
-    slots: layout.slots,
-    input: packingOf(input),
-    stages: [stage],
-    output: stage.kind === "square" ? input : stage.output,
-    outputFactor,
-  };
+  const algebra = layer.algebra(shape);
+  const steps = algebra.kind === "steps" ? algebra.steps : [{ algebra, inputs: [0] }];
+  const values = [input];
+  const decisions: Decision[] = [];
+  for (const step of steps) {
+    const decision = decide(he, step, values, level);
+    decisions.push(decision);
+    values.push(decision.kind === "square" ? decision.layout : decision.choice.output);
+  }
+  const lowered = lowerDecisions(decisions, { factor, ciphertexts: input.ciphertexts });
+  return { slots: layout.slots, input: packingOf(input), output: values[values.length - 1]!, ...lowered };
 }
 
-function lowerStage(
-  he: Evaluator,
-  layer: Layer,
-  input: Layout,
-  factor: number,
-  level: number,
-): { stage: LoweredStage; outputFactor: number } {
-  const layers = [0, 0] as const;
-  const algebra = layer.algebra(input.shape);
-  if (algebra.kind === "steps") throw new Error("to come");
-  if (algebra.kind === "square") return { stage: { kind: "square", layers, layout: input }, outputFactor: factor ** 2 };
+function decide(he: Evaluator, { algebra, inputs }: LayerStep, values: readonly Layout[], level: number): Decision {
+  const place = { layers: [0, 0], sources: inputs } as const;
+  const read = inputs.map((value) => values[value]!);
+  const layout = joinLayouts(read);
+  if (algebra.kind === "square") return { kind: "square", ...place, layout };
+  const { map } = algebra;
   const { parameters, alpha } = he.context;
   const costs = slotCosts(parameters.ringDegree, alpha);
   // Pools of equal weights, and layers that only rename elements, take no level.
-  const pool = choosePool(algebra.map, input, pricesAt(costs, level), new Set());
-  if (pool) return { stage: { kind: "pool", layers, ...pool }, outputFactor: factor * pool.factor };
-  const stage = lowerAffine(divideWeights(algebra.map, factor), input, { costs, level });
-  return { stage, outputFactor: 1 };
-}
-
-/** The map for inputs that are `factor` times too large. */
-function divideWeights(map: AffineMap, factor: number): AffineMap {
-  return factor === 1 ? map : { ...map, weight: map.weight.map((weight) => weight / factor) };
+  const pool = read.length === 1 ? choosePool(map, layout, pricesAt(costs, level), new Set()) : undefined;
+  if (pool) return { kind: "pool", ...place, choice: pool };
+  const inputShapes = read.length === 1 ? [map.inputShape] : read.map(({ shape }) => shape);
+  return { kind: "affine", ...place, choice: chooseAffine(map, layout, { costs, level, inputShapes }) };
 }

@@ -22,7 +22,7 @@ export { type MaxPool2dOptions, maxPool2dLayer } from "./max-pool2d.ts";
 export { mishLayer } from "./mish.ts";
 export type { Single } from "./one-dimensional.ts";
 export { applyOwnerLayers, ownerLayer, ownerLayerOf } from "./owner-layers.ts";
-export { createPolynomial, type PolynomialOptions } from "./polynomial.ts";
+export { type PolynomialOptions, polynomial, polynomialLayer } from "./polynomial.ts";
 export { reluLayer } from "./relu.ts";
 export { relu6Layer } from "./relu6.ts";
 export { sigmoidLayer } from "./sigmoid.ts";

@@ -1,40 +1,201 @@
-import { type Layer, sizeOf } from "../plan/index.ts";
-import { finiteOption } from "./arguments.ts";
+import {
+  affineMap,
+  type Evaluator,
+  type Layer,
+  type LayerStep,
+  type Shape,
+  type StepAlgebra,
+  sizeOf,
+} from "../plan/index.ts";
+import { type CallableLayer, callable } from "./callable.ts";
 import { makeLayer } from "./layer.ts";
-import { type ArgumentRange, polynomialSteps } from "./polynomial-steps.ts";
-
-/** A degree of 4. */
-const MOST_COEFFICIENTS = 5;
 
 export interface PolynomialOptions {
-  /** Of 1, x, x^2, …: one to five finite numbers. */
+  /**
+   * c_0, c_1, …, c_d of c_0 + c_1 x + … + c_d x^d, the last one not 0. Any degree up to 4, and degree 8 where no odd power but x itself has a
+   * coefficient, as for x / 2 plus an even function: the shape of ReLU, SiLU and GELU.
+   */
   readonly coefficients: readonly number[];
-  /** Where inputs are expected, for which the way to compute it is chosen; [-1, 1] where omitted. Others give the same value, perhaps with more noise. */
-  readonly range?: ArgumentRange | undefined;
 }
 
 /**
- * A polynomial of each element, on any shape: what stands for an activation that was fitted. One or two squares deep.
+ * A polynomial of each element, as stands in for an activation that no encrypted network has. It is computed from squares alone, since
+ * a polynomial of degree 2 of anything is a square between two shifts, and shifts cost nothing:
  *
- * @throws TypeError or RangeError for anything but one to five finite coefficients, and for a range that is none.
+ *   c_2 x^2 + c_1 x + c_0       = c_2 (x + s)^2 + constant
+ *   c_3 x^3 + …                 = a (((x + h)^2 + k)^2 - ((x - h)^2 + l)^2) + constant
+ *   c_4 x^4 + …                 = c_4 ((x + s)^2 + k)^2 + b x + constant
+ *   c_8 x^8 + … (even) + c_1 x  = the one of degree 4, of x^2, + c_1 x
+ *
+ * So degree 2 takes one product, degrees 3 and 4 two, degree 8 three, and the sum at the end joins the next layer's.
+ *
+ * @throws TypeError or RangeError for what are no such coefficients.
  */
-export function createPolynomial(options: PolynomialOptions): Layer {
-  const { coefficients: given, range: ends = [-1, 1] } = options ?? {};
-  if (!Array.isArray(given)) throw new TypeError("Polynomial: coefficients must be a list of numbers");
-  if (given.length < 1 || given.length > MOST_COEFFICIENTS) {
-    throw new RangeError(`Polynomial: coefficients must be 1 to ${MOST_COEFFICIENTS} numbers, got ${given.length}`);
-  }
-  const coefficients = Object.freeze(given.map((value, i) => finiteOption(`Polynomial: coefficients[${i}]`, value)));
-  if (!Array.isArray(ends) || ends.length !== 2) throw new TypeError("Polynomial: range must be two numbers");
-  const [low, high] = ends.map((end) => finiteOption("Polynomial: an end of range", end)) as [number, number];
-  if (low >= high) throw new RangeError(`Polynomial: range must have the smaller end first, got [${low}, ${high}]`);
-  const range = Object.freeze([low, high] as const);
+export function polynomialLayer({ coefficients }: PolynomialOptions): Layer {
+  const c = readCoefficients(coefficients);
   return makeLayer({
     kind: "Polynomial",
-    options: { coefficients, range },
+    options: { coefficients: c },
     outputShape: (inputShape) => [...inputShape],
-    products: (inputShape) => sizeOf(inputShape) * coefficients.length,
-    forward: (x) => x.map((value) => coefficients.reduceRight((sum, coefficient) => sum * value + coefficient, 0)),
-    algebra: (inputShape) => ({ kind: "steps", steps: polynomialSteps(coefficients, inputShape, range) }),
+    products: (shape) => c.length * sizeOf(shape),
+    forward: (x) => x.map((value) => c.reduceRight((sum, each) => sum * value + each, 0)),
+    algebra: (shape) => ({ kind: "steps", steps: stepsOf(c, shape) }),
   });
+}
+
+function readCoefficients(coefficients: readonly number[]): readonly number[] {
+  if (!Array.isArray(coefficients)) {
+    throw new TypeError(`Polynomial: coefficients must be a list of numbers, got ${String(coefficients)}`);
+  }
+  const bad = coefficients.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new RangeError(`Polynomial: coefficients must be finite numbers, number ${bad} is ${coefficients[bad]}`);
+  }
+  const degree = coefficients.length - 1;
+  if (degree < 1 || coefficients[degree] === 0) {
+    throw new RangeError(
+      `Polynomial: coefficients must be at least two, the last one not 0, got [${coefficients.join(", ")}]`,
+    );
+  }
+  const evenOfEight = degree === 8 && [3, 5, 7].every((power) => coefficients[power] === 0);
+  if (degree > 4 && !evenOfEight) {
+    throw new RangeError(
+      `Polynomial: coefficients must be of degree 1 to 4, or 8 without x^3, x^5 and x^7, got degree ${degree}`,
+    );
+  }
+  return Object.freeze([...coefficients]);
+}
+
+/** About twice the largest value that is met between the layers of trained networks. */
+const LARGEST_SHIFT = 32;
+
+/** Values within the layer: the input, then the result of each step. */
+type Value = number;
+
+/** Writes steps on elements of one shape down. */
+interface Builder {
+  readonly steps: LayerStep[];
+  /** (value + shift)^2, where the shift may be 0. */
+  square(value: Value, shift: number): Value;
+  /** The sum of the values, each times its weight, and a constant. */
+  combine(terms: readonly (readonly [value: Value, weight: number])[], constant: number): Value;
+}
+
+function createBuilder(shape: Shape): Builder {
+  const size = sizeOf(shape);
+  const steps: LayerStep[] = [];
+  const push = (algebra: StepAlgebra, inputs: readonly Value[]): Value => steps.push({ algebra, inputs });
+  const builder: Builder = {
+    steps,
+    square(value, shift) {
+      const shifted = shift === 0 ? value : builder.combine([[value, 1]], shift);
+      return push({ kind: "square" }, [shifted]);
+    },
+    combine(terms, constant) {
+      const used = terms.filter(([, weight]) => weight !== 0);
+      const inputShape = used.length === 1 ? shape : [used.length * size];
+      const map = affineMap(
+        inputShape,
+        shape,
+        (row, add) => {
+          for (const [i, [, weight]] of used.entries()) add(i * size + row, weight);
+        },
+        new Float64Array(size).fill(constant),
+      );
+      return push(
+        { kind: "affine", map },
+        used.map(([value]) => value),
+      );
+    },
+  };
+  return builder;
+}
+
+function stepsOf(c: readonly number[], shape: Shape): LayerStep[] {
+  const builder = createBuilder(shape);
+  const at = (power: number): number => c[power] ?? 0;
+  switch (c.length - 1) {
+    case 1:
+      builder.combine([[0, at(1)]], at(0));
+      break;
+    case 2: {
+      const shift = at(1) / (2 * at(2));
+      // Where the polynomial is nearly a line, the square would hold much more than the result.
+      if (Math.abs(shift) <= LARGEST_SHIFT) {
+        builder.combine([[builder.square(0, shift), at(2)]], at(0) - at(2) * shift ** 2);
+      } else {
+        builder.combine(
+          [
+            [builder.square(0, 0), at(2)],
+            [0, at(1)],
+          ],
+          at(0),
+        );
+      }
+      break;
+    }
+    case 3:
+      cubic(builder, [at(0), at(1), at(2), at(3)]);
+      break;
+    case 4: {
+      const { square, linear, constant } = quartic(builder, 0, [at(0), at(1), at(2), at(3), at(4)]);
+      builder.combine(
+        [
+          [square, at(4)],
+          [0, linear],
+        ],
+        constant,
+      );
+      break;
+    }
+    default: {
+      const even = builder.square(0, 0);
+      const { square, linear, constant } = quartic(builder, even, [at(0), at(2), at(4), at(6), at(8)]);
+      builder.combine(
+        [
+          [square, at(8)],
+          [even, linear],
+          [0, at(1)],
+        ],
+        constant,
+      );
+    }
+  }
+  return builder.steps;
+}
+
+/** c_4 y^4 + … as c_4 * `square` + `linear` * y + `constant`. */
+function quartic(
+  builder: Builder,
+  y: Value,
+  [c0, c1, c2, c3, c4]: readonly [number, number, number, number, number],
+): { square: Value; linear: number; constant: number } {
+  // (y^2 + a y + b)^2 has the powers 4, 3 and 2 as they should be; y^2 + a y + b is (y + a / 2)^2 + b - a^2 / 4.
+  const a = c3 / (2 * c4);
+  const b = (c2 / c4 - a ** 2) / 2;
+  const square = builder.square(builder.square(y, a / 2), b - a ** 2 / 4);
+  return { square, linear: c1 - 2 * a * b * c4, constant: c0 - c4 * b ** 2 };
+}
+
+function cubic(builder: Builder, [c0, c1, c2, c3]: readonly [number, number, number, number]): void {
+  // (x^2 + 2 h x + k)^2 - (x^2 - 2 h x + l)^2 = 8 h x^3 + 2 (k - l) x^2 + 4 h (k + l) x + k^2 - l^2. An h of the size of x keeps the
+  // two from being so alike that errors outweigh their difference; where the powers 1 and 3 balance, x is about that large.
+  const h = Math.max(1, Math.sqrt(Math.abs(c1 / c3)));
+  const [difference, sum] = [(4 * h * c2) / c3, (2 * c1) / c3];
+  const [k, l] = [(sum + difference) / 2, (sum - difference) / 2];
+  const upper = builder.square(builder.square(0, h), k - h ** 2);
+  const lower = builder.square(builder.square(0, -h), l - h ** 2);
+  const weight = c3 / (8 * h);
+  builder.combine(
+    [
+      [upper, weight],
+      [lower, -weight],
+    ],
+    c0 - weight * (k ** 2 - l ** 2),
+  );
+}
+
+/** {@link polynomialLayer} on encrypted tensors: `const layer = polynomial(he, options); const y = layer(x);`. */
+export function polynomial(he: Evaluator, options: PolynomialOptions): CallableLayer {
+  return callable(he, polynomialLayer(options));
 }

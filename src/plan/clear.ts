@@ -53,6 +53,7 @@ function evaluateNode(
       return values[node.source].map((value) => value * value);
     case "relinearize":
     case "rescale":
+    case "dropLevels":
       return values[node.source];
   }
 }

@@ -108,6 +108,10 @@ export function estimateCost(
         needPlain(node.source);
         spend({ ...none, passes: limbs });
         break;
+      case "dropLevels":
+        needPlain(node.source);
+        plain.add(id);
+        break;
       case "input":
         break;
     }

@@ -164,6 +164,11 @@ export function runEncrypted(
       case "addPlain":
         plainValues[id] = evaluator.addPlain(plainOf(node.source), addends[id] as Plaintext);
         break;
+      case "dropLevels": {
+        const plain = plainOf(node.source);
+        plainValues[id] = evaluator.dropLevel(plain, plain.level - node.levels);
+        break;
+      }
       case "square":
         plainValues[id] = evaluator.multiply(plainOf(node.source), plainOf(node.source));
         break;

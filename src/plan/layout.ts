@@ -104,6 +104,32 @@ export function layoutKey({ shape, slots, position, replicas }: Layout): string 
   return [shape, slots, replicas, position].join(";");
 }
 
+/**
+ * Several tensors as one: their elements, and their ciphertexts, one tensor after the other. Copies are kept where all of them have one. The
+ * result is for reading: its copies may wrap around within their ciphertexts.
+ */
+export function joinLayouts(layouts: readonly Layout[]): Layout {
+  if (layouts.length === 1) return layouts[0];
+  const { slots } = layouts[0];
+  const position: number[] = [];
+  let ciphertexts = 0;
+  let replicas = Array.from(layouts[0].replicas);
+  for (const layout of layouts) {
+    for (const virtual of layout.position) position.push(ciphertexts * slots + virtual);
+    ciphertexts += layout.ciphertexts;
+    const own = new Set(layout.replicas);
+    replicas = replicas.filter((offset) => own.has(offset));
+  }
+  return {
+    shape: [position.length],
+    slots,
+    ciphertexts,
+    position: Int32Array.from(position),
+    replicas: Int32Array.from(replicas),
+    period: periodOf(replicas, slots),
+  };
+}
+
 /** The same slots seen as a tensor of another shape with as many elements. */
 export function reshapeLayout(layout: Layout, shape: Shape): Layout {
   return { ...layout, shape };
@@ -153,6 +179,17 @@ export function packSlots(packing: InputPacking, values: ArrayLike<number>): Flo
       return element < 0 ? 0 : values[element];
     }),
   );
+}
+
+/** Slot values by ciphertext: the values of the elements on all their copies, zero elsewhere. */
+export function spreadValues(values: Float64Array, { position, replicas, slots, ciphertexts }: Layout): Float64Array[] {
+  const spread = Array.from({ length: ciphertexts }, () => new Float64Array(slots));
+  for (const [element, value] of values.entries()) {
+    const slot = position[element] % slots;
+    const target = spread[(position[element] - slot) / slots];
+    for (const replica of replicas) target[(slot + replica) % slots] = value;
+  }
+  return spread;
 }
 
 /** The values of the elements, read at their first copies from slot values by ciphertext. */

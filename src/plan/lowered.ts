@@ -26,11 +26,18 @@ export interface GiantStep {
   readonly terms: readonly DiagonalTerm[];
 }
 
-/** A group of neighbouring affine layers, lowered. One level is consumed: products are rescaled once, before or after folds. */
-export interface LoweredAffine {
-  readonly kind: "affine";
-  /** First and last source layer of the fused group (0-based, inclusive). */
+/** What a stage of any kind has. */
+interface StagePlace {
+  /** First and last source layer that the stage computes (0-based, inclusive). */
   readonly layers: readonly [first: number, last: number];
+  /** What it reads: 0 is the network's input, k the result of the k-th stage, counted from 1. Only an affine stage reads several. */
+  readonly sources: readonly number[];
+}
+
+/** A group of neighbouring affine layers, lowered. One level is consumed: products are rescaled once, before or after folds. */
+export interface LoweredAffine extends StagePlace {
+  readonly kind: "affine";
+  /** Of all sources together: their elements and their ciphertexts, one source after the other. */
   readonly input: Layout;
   readonly output: Layout;
   /** By output ciphertext. */
@@ -42,21 +49,21 @@ export interface LoweredAffine {
 }
 
 /** A pool whose weights are all equal: a sum of rotations, no multiplication and no level. Values come out `factor` times too large. */
-export interface LoweredPool {
+export interface LoweredPool extends StagePlace {
   readonly kind: "pool";
-  readonly layers: readonly [first: number, last: number];
   readonly input: Layout;
   readonly output: Layout;
   /** By output ciphertext: the input ciphertexts that are added first. */
   readonly sums: readonly (readonly number[])[];
   readonly folds: readonly (readonly number[])[];
+  /** By output ciphertext, as of a {@link LoweredAffine}, and as many times too large as the values. */
+  readonly bias: readonly Float64Array[];
   /** True value = slot value / factor. Later stages have it taken into their weights (squared at a square). */
   readonly factor: number;
 }
 
-export interface LoweredSquare {
+export interface LoweredSquare extends StagePlace {
   readonly kind: "square";
-  readonly layers: readonly [first: number, last: number];
   readonly layout: Layout;
 }
 
@@ -65,6 +72,7 @@ export type LoweredStage = LoweredAffine | LoweredPool | LoweredSquare;
 export interface LoweredNetwork {
   readonly slots: number;
   readonly input: InputPacking;
+  /** In an order in which they can run; the last one gives the output. */
   readonly stages: readonly LoweredStage[];
   readonly output: Layout;
   /** True output = slot value / factor (not 1 only when the network ends in a pool). */

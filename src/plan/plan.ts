@@ -26,7 +26,9 @@ export type PlanNode =
   | { readonly op: "addPlain"; readonly source: NodeId; readonly values: Float64Array }
   | { readonly op: "square"; readonly source: NodeId }
   | { readonly op: "relinearize"; readonly source: NodeId }
-  | { readonly op: "rescale"; readonly source: NodeId };
+  | { readonly op: "rescale"; readonly source: NodeId }
+  /** Gives up primes of the modulus, without any change of the value or its scale: so that it can meet values further down the chain. */
+  | { readonly op: "dropLevels"; readonly source: NodeId; readonly levels: number };
 
 /** Where a network's results are found: element e of `shape` is virtual slot `position[e]`, divided by `factor`. */
 export interface OutputPacking {
@@ -105,6 +107,7 @@ export function formatPlan(plan: Plan): string {
       const operands = sourcesOf(node).map((source) => `%${source}`);
       if (node.op === "input") operands.push(`#${node.index}`);
       if (node.op === "rotate") operands.push(`by ${node.steps}`);
+      if (node.op === "dropLevels") operands.push(`by ${node.levels}`);
       const role = plan.outputs.includes(id) ? ", an output" : "";
       return `%${id} = ${node.op} ${operands.join(" ")} (layer ${plan.layers[id]}${role})`;
     })

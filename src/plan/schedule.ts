@@ -19,12 +19,12 @@ export interface Schedule {
   readonly operandScales: Float64Array;
 }
 
-/** Number of rescales on the longest path to an output. */
+/** Number of levels that the longest path to an output takes. */
 export function planDepth(plan: Plan): number {
   const depths = new Int32Array(plan.nodes.length);
   for (const [id, node] of plan.nodes.entries()) {
     const deepest = sourcesOf(node).reduce((depth, source) => Math.max(depth, depths[source]), 0);
-    depths[id] = deepest + (node.op === "rescale" ? 1 : 0);
+    depths[id] = deepest + (node.op === "rescale" ? 1 : node.op === "dropLevels" ? node.levels : 0);
   }
   return plan.outputs.reduce((depth, output) => Math.max(depth, depths[output]), 0);
 }
@@ -99,6 +99,10 @@ export function schedulePlan(
       case "rescale":
         levels[id] = levels[node.source] - 1;
         scales[id] = scales[node.source] / dataPrimes[levels[node.source]];
+        break;
+      case "dropLevels":
+        follow(id, node.source);
+        levels[id] -= node.levels;
         break;
       case "add":
         follow(id, node.left);

@@ -6,27 +6,28 @@ import {
   MODEL_INPUT,
   networkSteps,
   runModel,
-  type SourceLayer,
   type SourceModel,
   selectLayers,
   traceShapes,
 } from "../../src/builder/index.ts";
-import { addLayer, avgPool2dLayer, concatLayer, squareLayer } from "../../src/layers/index.ts";
-import { type Layer, tensor } from "../../src/plan/index.ts";
+import {
+  addLayer,
+  avgPool2dLayer,
+  callable,
+  concatLayer,
+  flattenLayer,
+  linearLayer,
+  polynomialLayer,
+  squareLayer,
+} from "../../src/layers/index.ts";
+import { createOwner } from "../../src/owner/index.ts";
+import { type Layer, MissingKeysError, type Tensor, tensor } from "../../src/plan/index.ts";
+import { graphOf, type Placed } from "../helpers/chain.ts";
+import { runCompiled } from "../helpers/encrypted.ts";
+import { relativeError } from "../helpers/trained.ts";
+import { conv, linear, randomNumbers } from "./planner/networks.ts";
 
-function graph(...layers: readonly (readonly [Layer, (readonly number[])?])[]): SourceModel {
-  return {
-    layers: layers.map(
-      ([layer, inputs], index): SourceLayer => ({
-        position: String(index),
-        index,
-        layer,
-        ...(inputs ? { inputs } : {}),
-      }),
-    ),
-  };
-}
-
+const graph = (...layers: readonly Placed[]): SourceModel => graphOf(layers);
 const pool = (): Layer => avgPool2dLayer({ kernelSize: 2 });
 /** x -> p = pool(x) -> s = p^2 -> s + p -> concat with p -> pool */
 const model = graph([pool()], [squareLayer()], [addLayer(), [1, 0]], [concatLayer(), [2, 0]], [pool()]);
@@ -86,5 +87,71 @@ describe("cuts", () => {
     expect(() => compile(model, { inputShape: [1, 4, 4], objective: "throughput" })).toThrow(
       expect.objectContaining({ code: "UNSUPPORTED_MODEL", message: expect.stringContaining("layer 2 (Add)") }),
     );
+  });
+});
+
+describe("graphs on ciphertexts", () => {
+  const seven = randomNumbers(11);
+  const image = (): Tensor =>
+    tensor(
+      [1, 10, 10],
+      Float64Array.from({ length: 100 }, () => (seven() + 1) / 2),
+    );
+  /** A linear layer whose outputs are about as large as its inputs. */
+  const narrow = (inputs: number, outputs: number): Layer => {
+    const data = Float64Array.from({ length: inputs * outputs }, () => seven() / Math.sqrt(inputs));
+    return linearLayer({ weight: { shape: [outputs, inputs], data } });
+  };
+  const residual = graph(
+    [conv(1, 4, 3, { padding: 1 })],
+    [squareLayer()],
+    [conv(4, 4, 3, { padding: 1 })],
+    [addLayer(), [2, 0]],
+    [squareLayer()],
+    [concatLayer(), [4, 3]],
+    [pool()],
+    [flattenLayer()],
+    [linear(200, 10)],
+  );
+  const activated = graph(
+    [conv(1, 4, 3, { stride: 2 })],
+    [polynomialLayer({ coefficients: [0.2, 0.5, 0.3, 0, -0.05] })],
+    [flattenLayer()],
+    [narrow(64, 8)],
+    [polynomialLayer({ coefficients: [0.5, 0.2, 0, -0.01] })],
+    [narrow(8, 4)],
+    [polynomialLayer({ coefficients: [0, 0.5, 0.1, 0, -0.01, 0, 0.001, 0, 0.0001] })],
+  );
+  test.each([
+    ["shortcuts and concatenations", residual],
+    ["polynomials of degree 3, 4 and 8", activated],
+  ])("%s", async (_, each) => {
+    const network = compile(each, { inputShape: [1, 10, 10] });
+    const inputs = [image(), image()];
+    const { outputs, owner } = await runCompiled(network, inputs);
+    owner.destroy();
+    for (const [i, output] of outputs.entries()) {
+      expect(relativeError(output.data, runModel(each, inputs[i]!).data)).toBeLessThan(1e-3);
+    }
+  });
+
+  test("a polynomial is called like any other layer", async () => {
+    const owner = await createOwner(compile(activated, { inputShape: [1, 10, 10] }).manifest);
+    const layer = polynomialLayer({ coefficients: [0.2, 0.5, 0.3] });
+    const x = tensor(
+      [12],
+      Float64Array.from({ length: 12 }, () => seven()),
+    );
+    const call = callable(owner.evaluator, layer);
+    const encrypted = owner.encryptTensor(x);
+    try {
+      call(encrypted);
+    } catch (error) {
+      if (!(error instanceof MissingKeysError)) throw error;
+      owner.addKeys(error.demand);
+    }
+    const y = owner.decryptTensor(call(encrypted));
+    expect(relativeError(y.data, layer.forward(x).data)).toBeLessThan(1e-3);
+    owner.destroy();
   });
 });

@@ -32,6 +32,7 @@ export function naiveAffine(map: AffineMap, slots: number, layer: number, giant 
   return {
     kind: "affine",
     layers: [layer, layer],
+    sources: [layer],
     input: flatLayout(map.inputShape, slots),
     output: flatLayout(map.outputShape, slots),
     transforms: [[...byGiant].map(([shift, terms]) => ({ giant: shift, terms }))],

@@ -59,7 +59,7 @@ export function smallNetwork(
   const second = randomMap(12, 5, next);
   const network = naiveNetwork(SLOTS, [
     naiveAffine(first, SLOTS, 0, 8),
-    { kind: "square", layers: [1, 1], layout: flatLayout([12], SLOTS) },
+    { kind: "square", layers: [1, 1], sources: [1], layout: flatLayout([12], SLOTS) },
     naiveAffine(second, SLOTS, 2, 8),
   ]);
   const plan = emitPlan(network, { rescaleLast: false, foldsBeforeRescale: false, ...options });

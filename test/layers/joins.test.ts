@@ -13,10 +13,7 @@ function ramp(shape: Shape, first: number): Tensor {
 function byAlgebra(layer: Layer, inputs: readonly Tensor[]): Float64Array {
   const algebra = layer.algebra(...inputs.map(({ shape }) => shape));
   if (algebra.kind !== "affine") throw new Error(`${layer.kind} must be affine`);
-  return applyAffine(
-    algebra.map,
-    inputs.reduce((values, { data }) => Float64Array.from([...values, ...data]), new Float64Array()),
-  );
+  return applyAffine(algebra.map, Float64Array.from(inputs.flatMap(({ data }) => [...data])));
 }
 
 const shapeError = expect.objectContaining({ code: "SHAPE_MISMATCH" });

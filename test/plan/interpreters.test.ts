@@ -69,14 +69,26 @@ describe("clear", () => {
           ciphertexts: 1,
           source: Int32Array.from({ length: 16 }, (_, i) => (i < 12 ? i : -1)),
         },
-        stages: [{ kind: "pool", layers: [0, 0], input: layout, output, sums: [[0]], folds: [[1], [2]], factor: 4 }],
+        stages: [
+          {
+            kind: "pool",
+            layers: [0, 0],
+            sources: [0],
+            input: layout,
+            output,
+            sums: [[0]],
+            folds: [[1], [2]],
+            bias: [Float64Array.from({ length: 16 }, (_, i) => (i === 4 ? 12 : 0))],
+            factor: 4,
+          },
+        ],
         output,
         outputFactor: 4,
       },
       { foldsBeforeRescale: false, rescaleLast: false },
     );
     const input = { shape: [12], data: Float64Array.from({ length: 12 }, (_, i) => i) };
-    expect([...runClear(plan, input).data]).toEqual([1.5, 5.5, 9.5]);
+    expect([...runClear(plan, input).data]).toEqual([1.5, 8.5, 9.5]);
     expect(planDepth(plan)).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 /** Polynomials in the place of activations: fit, then compile, then run. */
 
 import { CrcnnError } from "../../errors/index.ts";
-import { createPolynomial } from "../../layers/index.ts";
+import { polynomialLayer } from "../../layers/index.ts";
 import type { Layer } from "../../plan/index.ts";
 import { describeLayer, traceShapes } from "../network.ts";
 import type { SourceLayer, SourceModel } from "../torch/index.ts";
@@ -104,8 +104,8 @@ function foreign({ kind, index }: FittedActivation, found: string): CrcnnError {
   );
 }
 
-function polynomialOf({ coefficients, interval }: FittedActivation): Layer {
-  return createPolynomial({ coefficients, range: interval });
+function polynomialOf({ coefficients }: FittedActivation): Layer {
+  return polynomialLayer({ coefficients });
 }
 
 /** Places in the list of the activations that become polynomials: those without a pool of maxima in the same row of the owner's layers. */

@@ -1,14 +1,18 @@
 /**
- * The layout search: dynamic programming over the boundaries between layers. A state is a layout; at each boundary the
- * cheapest few go on, and for each of them every fusion of the maps that follow is lowered onto every family of outputs.
+ * The layout search: dynamic programming over the boundaries between layers. A state is a layout for each tensor that is still
+ * needed (one, but for shortcuts); at each boundary the cheapest few go on, and for each of them every fusion of the maps that follow
+ * is lowered onto every family of outputs.
  */
 
 import { type Cancellation, CrcnnError, throwIfAborted } from "../../errors/index.ts";
 import {
   choosePool,
   createLoweringCache,
+  type Decision,
   formatShape,
   imageShape,
+  inputParts,
+  joinLayouts,
   type Layout,
   type LevelPrices,
   type LoweredNetwork,
@@ -23,8 +27,8 @@ import {
   visitChoices,
 } from "../../plan/index.ts";
 import type { NetworkStep } from "../network.ts";
-import { assemble, type Decision } from "./assemble.ts";
-import { type AffineGroup, affineGroups, type ChainLink, chainOf, productsToCome } from "./groups.ts";
+import { assemble } from "./assemble.ts";
+import { type AffineGroup, affineGroups, graphOf, type NetworkGraph, productsToCome } from "./groups.ts";
 import { fixedStart, freeStarts, type Start } from "./starts.ts";
 
 export interface SearchOptions {
@@ -51,22 +55,34 @@ const CROWDED_BEAMS = 2;
 /** The best of each structure is kept beyond the beam, up to so many beams in all. */
 const MOST_KEPT = 2;
 
-/** A layout at a boundary, with how it came about. */
-interface State {
+/** A tensor that is there at a boundary. */
+interface Held {
   readonly layout: Layout;
+  /** Products one after another from the network's input to it. */
+  readonly depth: number;
+  /** 0 for the network's input, k for the result of the k-th decision of the path. */
+  readonly stage: number;
+}
+
+/** Layouts at a boundary, with how they came about. */
+interface State {
+  /** By value, those that are live at the boundary. */
+  readonly held: ReadonlyMap<number, Held>;
   /** Microseconds so far, with keys and the price of levels. */
   readonly cost: number;
-  readonly products: number;
   /** Rotation steps so far. */
   readonly steps: ReadonlySet<number>;
+  /** Decisions so far. */
+  readonly decided: number;
   readonly path?: { readonly from: State; readonly decision: Decision };
   /** Where its path began. */
   readonly start: Start;
 }
 
 interface Search {
-  readonly links: readonly ChainLink[];
+  readonly graph: NetworkGraph;
   readonly groups: readonly AffineGroup[][];
+  /** By value. */
   readonly toCome: Int32Array;
   readonly options: SearchOptions;
   readonly ciphertexts: number;
@@ -92,16 +108,17 @@ interface Boundary {
  */
 export function searchLayout(steps: readonly NetworkStep[], options: SearchOptions): LoweredNetwork {
   validate(steps, options);
-  const links = chainOf(steps);
-  const groups = affineGroups(links);
-  const toCome = productsToCome(links, groups);
   const { slots, inputShape, costs, maxCiphertexts } = options;
+  const graph = graphOf(steps, inputShape);
+  const { links } = graph;
+  const groups = affineGroups(graph);
+  const toCome = productsToCome(graph, groups);
   const largest = links.reduce(
     (most, link) => (link.kind === "affine" ? Math.max(most, sizeOf(link.map.outputShape)) : most),
     sizeOf(inputShape),
   );
   const search: Search = {
-    links,
+    graph,
     groups,
     toCome,
     options,
@@ -111,9 +128,10 @@ export function searchLayout(steps: readonly NetworkStep[], options: SearchOptio
     cache: createLoweringCache(),
   };
   const { inputLayout } = options;
-  const starts = inputLayout ? [fixedStart(inputLayout)] : freeStarts(links, groups[0] ?? [], inputShape, slots);
+  const starts = inputLayout ? [fixedStart(inputLayout)] : freeStarts(graph, groups[0] ?? [], inputShape, slots);
   for (const start of starts) {
-    enter(search, 0, { layout: start.layout, start, cost: 0, products: 0, steps: new Set() });
+    const held = new Map([[0, { layout: start.layout, depth: 0, stage: 0 }]]);
+    enter(search, 0, { held, start, cost: 0, decided: 0, steps: new Set() });
   }
   for (const [at, link] of links.entries()) {
     for (const state of survivors(search, at)) {
@@ -129,7 +147,8 @@ export function searchLayout(steps: readonly NetworkStep[], options: SearchOptio
       `the network needs ${toCome[0]} levels, maxLevels is ${options.maxLevels}; allow more, or set a re-encryption position`,
     );
   }
-  return assemble(decisionsOf(best), { packing: best.start.packing, output: best.layout, prices: search.prices });
+  const output = reshapeLayout(best.held.get(links.length)!.layout, graph.outputShape);
+  return assemble(decisionsOf(best), { packing: best.start.packing, output, prices: search.prices });
 }
 
 function validate(steps: readonly NetworkStep[], options: SearchOptions): void {
@@ -148,11 +167,12 @@ function validate(steps: readonly NetworkStep[], options: SearchOptions): void {
       `inputLayout must hold ${formatShape(inputShape)} in ${slots} slots, got ${formatShape(inputLayout.shape)} in ${inputLayout.slots}`,
     );
   }
-  const first = steps.find(({ algebra }) => algebra.kind === "affine")?.algebra;
-  if (first?.kind === "affine" && !sameShape(first.map.inputShape, inputShape)) {
+  for (const { algebra, inputs } of steps) {
+    if (algebra.kind !== "affine" || inputs.length > 1 || inputs[0] !== 0) continue;
+    if (sameShape(algebra.map.inputShape, inputShape)) continue;
     throw new CrcnnError(
       "SHAPE_MISMATCH",
-      `the network takes ${formatShape(first.map.inputShape)}, inputShape is ${formatShape(inputShape)}`,
+      `the network takes ${formatShape(algebra.map.inputShape)}, inputShape is ${formatShape(inputShape)}`,
     );
   }
 }
@@ -165,7 +185,7 @@ function survivors({ boundaries, options }: Search, at: number): State[] {
   const beam = options.beam ?? DEFAULT_BEAM;
   const kept: State[] = [];
   for (const [rank, state] of sorted.entries()) {
-    const structure = structureOf(state.layout);
+    const structure = [...state.held.values()].map(({ layout }) => structureOf(layout)).join(";");
     if (rank < beam || (!structures.has(structure) && kept.length < MOST_KEPT * beam)) kept.push(state);
     structures.add(structure);
   }
@@ -180,12 +200,16 @@ function structureOf({ shape, position, period }: Layout): string {
   return `${period},${down},${right}`;
 }
 
-function enter({ boundaries, options, toCome }: Search, at: number, state: State): void {
-  if (state.products + toCome[at] > (options.maxLevels ?? Number.POSITIVE_INFINITY)) return;
+function enter(search: Search, at: number, state: State): void {
+  const { boundaries, options } = search;
+  if (chainLength(search, state.held) > (options.maxLevels ?? Number.POSITIVE_INFINITY)) return;
   const { states, costs } = boundaries[at];
-  const { position, replicas } = state.layout;
   // An unrolled input is another tensor than the input itself, even in the same slots.
-  const key = `${state.path === undefined ? (state.start.unrolled?.end ?? 0) : 0}|${position.join()}|${replicas.join()}`;
+  const unrolled = state.path === undefined ? (state.start.unrolled?.end ?? 0) : 0;
+  const layouts = [...state.held].map(
+    ([value, { layout }]) => `${value}|${layout.position.join()}|${layout.replicas.join()}`,
+  );
+  const key = `${unrolled}|${layouts.join("|")}`;
   const known = states.get(key);
   if (known !== undefined && known.cost <= state.cost) return;
   states.set(key, state);
@@ -194,61 +218,89 @@ function enter({ boundaries, options, toCome }: Search, at: number, state: State
   costs.splice(rank < 0 ? costs.length : rank, 0, state.cost);
 }
 
+/** Products one after another that the network takes at least, on the longest way through one of these tensors. */
+function chainLength({ toCome }: Search, held: ReadonlyMap<number, Held>): number {
+  let longest = 0;
+  for (const [value, { depth }] of held) longest = Math.max(longest, depth + toCome[value]);
+  return longest;
+}
+
 /** What a state may cost at a boundary to be of any use there. */
-function costBound({ boundaries, options, prices, toCome, links }: Search, at: number): number {
+function costBound({ boundaries, options, prices, toCome, graph }: Search, at: number): number {
   const { costs } = boundaries[at];
   if (costs.length === 0) return Number.POSITIVE_INFINITY;
-  if (at === links.length) return costs[0];
-  const slack = SLACK_ROTATIONS * prices[Math.min(prices.length - 1, toCome[at] + 1)].rotation;
+  if (at === graph.links.length) return costs[0];
+  const products = Math.max(...graph.live[at].map((value) => toCome[value]));
+  const slack = SLACK_ROTATIONS * prices[Math.min(prices.length - 1, products + 1)].rotation;
   const crowd = costs[CROWDED_BEAMS * (options.beam ?? DEFAULT_BEAM)] ?? Number.POSITIVE_INFINITY;
   return Math.min(costs[0] + slack, crowd);
 }
 
+/** What is there behind a boundary, with the value that has been made last. */
+function holdOn({ graph }: Search, at: number, state: State, made: Omit<Held, "stage">): Map<number, Held> {
+  const held = new Map<number, Held>();
+  for (const value of graph.live[at]) {
+    held.set(value, value === at ? { ...made, stage: state.decided + 1 } : state.held.get(value)!);
+  }
+  return held;
+}
+
 function enterSquare(search: Search, at: number, state: State): void {
-  const { square, rescale } = search.prices[search.toCome[at]];
-  const { layout } = state;
+  const { graph, prices, toCome, options } = search;
+  const { inputs, layers } = graph.links[at];
+  const { layout, depth, stage } = state.held.get(inputs[0])!;
+  const { square, rescale } = prices[toCome[at + 1] + 1];
+  const held = holdOn(search, at + 1, state, { layout, depth: depth + 1 });
+  const longer = chainLength(search, held) - chainLength(search, state.held);
   enter(search, at + 1, {
     ...state,
-    cost: state.cost + layout.ciphertexts * (square + rescale) + search.options.costs.extraLevel,
-    products: state.products + 1,
-    path: { from: state, decision: { kind: "square", layers: search.links[at].layers, layout } },
+    held,
+    cost: state.cost + layout.ciphertexts * (square + rescale) + longer * options.costs.extraLevel,
+    decided: state.decided + 1,
+    path: { from: state, decision: { kind: "square", layers, sources: [stage], layout } },
   });
 }
 
 function enterGroup(search: Search, group: AffineGroup, state: State): void {
   const { prices, toCome, ciphertexts, cache, options } = search;
-  const { end, layers } = group;
+  const { end, layers, inputs } = group;
   const unrolled = state.path === undefined ? state.start.unrolled : undefined;
   // An unrolled input serves the one group that it was made for.
   if (unrolled !== undefined && unrolled.end !== end) return;
   const map = unrolled?.map ?? group.map;
-  const input = reshapeLayout(state.layout, map.inputShape);
-  const after = prices[toCome[end]];
-  const arrive = (
-    decision: Decision,
-    layout: Layout,
-    price: number,
-    products: number,
-    steps: ReadonlySet<number>,
-  ): void => {
-    const cost = state.cost + price + products * options.costs.extraLevel;
-    const added = new Set([...state.steps, ...steps]);
+  const read = inputs.map((value) => state.held.get(value)!);
+  const input = reshapeLayout(joinLayouts(read.map(({ layout }) => layout)), map.inputShape);
+  const parts = inputParts(unrolled === undefined ? group.inputShapes : [map.inputShape]);
+  const sources = read.map(({ stage }) => stage);
+  const depth = read.reduce((most, each) => Math.max(most, each.depth), 0);
+  const before = chainLength(search, state.held);
+  /** The state behind the group, but for what it costs. */
+  const behind = (layout: Layout, products: number): { held: Map<number, Held>; longer: number } => {
+    const held = holdOn(search, end, state, { layout, depth: depth + products });
+    return { held, longer: (chainLength(search, held) - before) * options.costs.extraLevel };
+  };
+  const arrive = (decision: Exclude<Decision, { kind: "square" }>, products: number): void => {
+    const { output, price, steps } = decision.choice;
+    const { held, longer } = behind(output, products);
     enter(search, end, {
-      layout,
-      cost,
-      products: state.products + products,
-      steps: added,
+      held,
+      cost: state.cost + price + longer,
+      steps: new Set([...state.steps, ...steps]),
+      decided: state.decided + 1,
       path: { from: state, decision },
       start: state.start,
     });
   };
-  const pool = choosePool(map, input, after, state.steps);
-  if (pool !== undefined) arrive({ kind: "pool", layers, choice: pool }, pool.output, pool.price, 0, pool.steps);
+  const after = prices[toCome[end]];
+  // Sums of several tensors need a product, which brings them to one scale.
+  const pool = inputs.length === 1 ? choosePool(map, input, after, state.steps) : undefined;
+  if (pool !== undefined) arrive({ kind: "pool", layers, sources, choice: pool }, 0);
   const own = prices[Math.min(prices.length - 1, toCome[end] + 1)];
+  const { longer } = behind(input, 1);
   visitChoices(
-    { map, input, prices: own, foldPrices: after, ciphertexts, owned: state.steps, cache },
-    () => costBound(search, end) - state.cost - options.costs.extraLevel,
-    (choice) => arrive({ kind: "affine", layers, choice }, choice.output, choice.price, 1, choice.steps),
+    { map, input, parts, prices: own, foldPrices: after, ciphertexts, owned: state.steps, cache },
+    () => costBound(search, end) - state.cost - longer,
+    (choice) => arrive({ kind: "affine", layers, sources, choice }, 1),
   );
 }
 

@@ -5,13 +5,14 @@ import {
   type InputPacking,
   imageShape,
   imageStride,
+  inputParts,
   type Layout,
   packingOf,
   type Shape,
   type Stride,
   sizeOf,
 } from "../../plan/index.ts";
-import type { AffineGroup, ChainLink } from "./groups.ts";
+import type { AffineGroup, Link, NetworkGraph } from "./groups.ts";
 import { unrollWindows } from "./im2col.ts";
 import { inputLayouts } from "./input-layouts.ts";
 
@@ -30,7 +31,7 @@ export function fixedStart(layout: Layout): Start {
 
 /** @param groups those that begin with the first link. */
 export function freeStarts(
-  links: readonly ChainLink[],
+  { links, live }: NetworkGraph,
   groups: readonly AffineGroup[],
   inputShape: Shape,
   slots: number,
@@ -39,16 +40,18 @@ export function freeStarts(
   const firstOutput = imageShape(first?.kind === "affine" ? first.map.outputShape : inputShape);
   const family = {
     slots,
-    phases: phasesOf(links, inputShape),
+    phases: phasesOf(links, 0, inputShape),
     outputChannels: firstOutput.channels,
     flat: firstOutput.height * firstOutput.width === 1,
   };
   const starts = inputLayouts({ ...family, shape: inputShape }).map(fixedStart);
   const room = slots * Math.ceil(sizeOf(inputShape) / slots);
   for (const { end, map } of groups) {
+    // What another layer needs as well has to be there as it is.
+    if (live[end].includes(0)) continue;
     const unrolled = unrollWindows(map, room);
     if (unrolled === undefined) continue;
-    const phases = phasesOf(links.slice(end), map.outputShape);
+    const phases = phasesOf(links, end, map.outputShape);
     for (const layout of inputLayouts({ ...family, phases, shape: unrolled.shape })) {
       const packing = packingOf(layout, inputShape, unrolled.source);
       starts.push({ layout, packing, unrolled: { end, map: unrolled.map } });
@@ -57,15 +60,19 @@ export function freeStarts(
   return starts;
 }
 
-/** Products of the strides of the first layers, as long as the image has more than one pixel. */
-function phasesOf(links: readonly ChainLink[], shape: Shape): Stride[] {
+/** Products of the strides of the first layers from a value on, as long as the image has more than one pixel. */
+function phasesOf(links: readonly Link[], from: number, shape: Shape): Stride[] {
   const phases: Stride[] = [{ y: 1, x: 1 }];
   const { height, width } = imageShape(shape);
   let current = phases[0];
-  for (const link of links) {
+  let value = from;
+  for (const [at, link] of links.entries()) {
+    const input = link.inputs.indexOf(value);
+    if (input < 0) continue;
+    value = at + 1;
     if (link.kind === "square") continue;
     const output = imageShape(link.map.outputShape);
-    const stride = imageStride(link.map);
+    const stride = imageStride(link.map, inputParts(link.inputShapes)[input]);
     if (output.height * output.width === 1 || stride === undefined) break;
     if (stride.y * stride.x === 1) continue;
     current = { y: current.y * stride.y, x: current.x * stride.x };

@@ -3,11 +3,11 @@
 import type { AffineMap } from "../affine-map.ts";
 import { type Layout, periodOf, tryLayout } from "../layout.ts";
 import { allStrides, chooseSplit, type DiagonalSets, rotationsOf, type Split, usualStrides } from "./baby-giant.ts";
-import { denseCandidates, familyCandidates, type OutputCandidate } from "./candidates.ts";
+import { denseCandidates, familyCandidates, type OutputCandidate, type SpatialPart } from "./candidates.ts";
 import { copyPeriod, type FoldedOffsets, multiples } from "./copies.ts";
 import { type WantedDifferences, wantedDifferences } from "./differences.ts";
 import { bitSummands, type FoldRounds, foldPrice, foldRounds, keyPrice, sumsOf } from "./folds.ts";
-import { imageShape, imageStride, type Stride } from "./geometry.ts";
+import { type InputPart, imageShape, imageStride } from "./geometry.ts";
 import { coverDifferences, type ServingOffsets, servingOffsets } from "./hitting-set.ts";
 import { type LevelPrices, leastProductPrice, mostDiagonals } from "./prices.ts";
 
@@ -20,18 +20,22 @@ export interface LoweringCache {
   >;
   /** Splits by level, hitting sets and strides. */
   readonly splits: Map<string, Split>;
-  readonly strides: Map<AffineMap, Stride | undefined>;
+  /** By map, the inputs that have a stride. */
+  readonly parts: Map<AffineMap, readonly SpatialPart[]>;
   readonly windows: Map<string, Window>;
   readonly servings: Map<string, ServingOffsets>;
 }
 
 export function createLoweringCache(): LoweringCache {
-  return { covers: new Map(), splits: new Map(), strides: new Map(), windows: new Map(), servings: new Map() };
+  return { covers: new Map(), splits: new Map(), parts: new Map(), windows: new Map(), servings: new Map() };
 }
 
 export interface AffineProblem {
   readonly map: AffineMap;
+  /** Of all inputs together, where there are several. */
   readonly input: Layout;
+  /** The inputs; one or more. */
+  readonly parts: readonly InputPart[];
   /** Prices where the products are made. */
   readonly prices: LevelPrices;
   /** Prices one level lower, where the folds are. */
@@ -66,10 +70,21 @@ export interface AffineChoice {
  * no family fits the geometry, dense layouts are shown whatever they cost in ciphertexts.
  */
 export function visitChoices(problem: AffineProblem, bound: () => number, visit: (choice: AffineChoice) => void): void {
-  const { map, input, ciphertexts, cache } = problem;
-  if (!cache.strides.has(map)) cache.strides.set(map, imageStride(map));
-  const possible = consider(familyCandidates(map, input, cache.strides.get(map), ciphertexts), problem, bound, visit);
+  const { map, input, ciphertexts } = problem;
+  const possible = consider(familyCandidates(map, input, spatialParts(problem), ciphertexts), problem, bound, visit);
   if (!possible) consider(denseCandidates(map, input), problem, bound, visit);
+}
+
+function spatialParts({ map, parts, cache }: AffineProblem): readonly SpatialPart[] {
+  let found = cache.parts.get(map);
+  if (found === undefined) {
+    found = parts.flatMap((part) => {
+      const stride = imageStride(map, part);
+      return stride === undefined ? [] : [{ ...part, stride }];
+    });
+    cache.parts.set(map, found);
+  }
+  return found;
 }
 
 /** Judges the most promising candidates first, so that the bound is tight for the others. False when none was possible. */
@@ -190,7 +205,7 @@ function judge(
   const { folds } = window;
   const limit = mostDiagonals(prices, bound - fixed, serving.period);
   const lists: Int32Array[] = [];
-  let key = prices.rotation.toString();
+  let key = `${prices.rotation}:${inputs}`;
   for (const { flags } of wanted) {
     const cover = cachedCover(cache, flags, serving, limit);
     if (cover.diagonals === undefined) return "expensive";
@@ -199,8 +214,8 @@ function judge(
   }
   const sets = { period: serving.period, slots, inputs, outputs, lists };
   const strides = usualStrides(serving.period, [
-    ...layoutStrides(input, map.inputShape),
-    ...layoutStrides({ position }, map.outputShape),
+    ...problem.parts.flatMap((part) => layoutStrides(input.position, part)),
+    ...layoutStrides(position, { shape: map.outputShape, first: 0 }),
   ]);
   key += `|${strides.join()}`;
   let split = cache.splits.get(key);
@@ -256,11 +271,11 @@ function packFlags(flags: Uint8Array): string {
   return text;
 }
 
-function layoutStrides({ position }: Pick<Layout, "position">, shape: Layout["shape"]): number[] {
+function layoutStrides(position: Int32Array, { shape, first }: InputPart): number[] {
   const { channels, height, width } = imageShape(shape);
   const strides: number[] = [];
-  if (channels > 1) strides.push(position[height * width] - position[0]);
-  if (height > 1) strides.push(position[width] - position[0]);
-  if (width > 1) strides.push(position[1] - position[0]);
+  if (channels > 1) strides.push(position[first + height * width] - position[first]);
+  if (height > 1) strides.push(position[first + width] - position[first]);
+  if (width > 1) strides.push(position[first + 1] - position[first]);
   return strides;
 }

@@ -6,7 +6,7 @@
 import type { AffineMap } from "../affine-map.ts";
 import type { Layout } from "../layout.ts";
 import { channelGroups, type RowGroups, rowGroups } from "./differences.ts";
-import { imageShape, type Stride } from "./geometry.ts";
+import { type InputPart, imageShape, type Stride } from "./geometry.ts";
 
 /** Where the rows of a map could go, and which slots are folded onto them. */
 export interface OutputCandidate {
@@ -21,18 +21,23 @@ export interface OutputCandidate {
 /** How many fold windows are tried for a spatial layout: larger ones only cost more. */
 const SPATIAL_FOLDS = 3;
 
+/** An input of a map whose places outputs can inherit. */
+export interface SpatialPart extends InputPart {
+  readonly stride: Stride;
+}
+
 /** Candidates from the families, by preference; may be empty for odd geometries. */
 export function* familyCandidates(
   map: AffineMap,
   input: Layout,
-  stride: Stride | undefined,
+  parts: readonly SpatialPart[],
   ciphertexts: number,
 ): Generator<OutputCandidate> {
   const output = imageShape(map.outputShape);
   const single = output.height * output.width === 1;
-  if (stride !== undefined) {
-    const rows = channelGroups(map, input, stride);
-    const offsets = single ? inheritedOffsets(map, input) : spatialOffsets(map, input, rows);
+  for (const part of parts) {
+    const rows = channelGroups(map, input, part, part.stride);
+    const offsets = single ? inheritedOffsets(map, input, part) : spatialOffsets(map, input, part, rows);
     yield* spatialCandidates(rows, offsets, input.slots, ciphertexts, single);
   }
   if (single) yield* windowCandidates(rowGroups(map, input), input.slots, ciphertexts);
@@ -88,20 +93,20 @@ function* spatialCandidates(
 }
 
 /** Offsets that keep each channel where the input has the channel of that number. */
-function* inheritedOffsets(map: AffineMap, input: Layout): Generator<Int32Array> {
-  const from = imageShape(map.inputShape);
+function* inheritedOffsets(map: AffineMap, input: Layout, part: InputPart): Generator<Int32Array> {
+  const from = imageShape(part.shape);
   const { channels } = imageShape(map.outputShape);
-  if (channels <= from.channels) yield Int32Array.from({ length: channels }, (_, c) => channelOffset(input, c));
+  if (channels <= from.channels) yield Int32Array.from({ length: channels }, (_, c) => channelOffset(input, part, c));
 }
 
-function channelOffset(input: Layout, channel: number): number {
-  const { height, width } = imageShape(input.shape);
-  return input.position[channel * height * width] - input.position[0];
+function channelOffset(input: Layout, { shape, first }: InputPart, channel: number): number {
+  const { height, width } = imageShape(shape);
+  return input.position[first + channel * height * width] - input.position[first];
 }
 
-function* spatialOffsets(map: AffineMap, input: Layout, rows: RowGroups): Generator<Int32Array> {
+function* spatialOffsets(map: AffineMap, input: Layout, part: InputPart, rows: RowGroups): Generator<Int32Array> {
   const { slots } = input;
-  const inputChannels = imageShape(map.inputShape).channels;
+  const inputChannels = imageShape(part.shape).channels;
   const { channels } = imageShape(map.outputShape);
   const slotOf = Array.from(rows.anchor, (anchor) => anchor % slots);
   const highest = slotOf.reduce((most, slot) => Math.max(most, slot));
@@ -109,18 +114,18 @@ function* spatialOffsets(map: AffineMap, input: Layout, rows: RowGroups): Genera
   const anchorCiphertexts = rows.anchor.reduce((most, anchor) => Math.max(most, Math.floor(anchor / slots)), 0) + 1;
   const pitches = new Set<number>([extent]);
   for (let pitch = 1; pitch < slots; pitch *= 2) pitches.add(pitch);
-  if (inputChannels > 1) pitches.add(Math.abs(channelOffset(input, 1)));
+  if (inputChannels > 1) pitches.add(Math.abs(channelOffset(input, part, 1)));
   pitches.delete(0);
   const offsetsOf = (of: (channel: number) => number): Int32Array =>
     Int32Array.from({ length: channels }, (_, c) => of(c));
 
-  yield* inheritedOffsets(map, input);
+  yield* inheritedOffsets(map, input, part);
   for (const pitch of pitches) {
     // Channels that do not fit go to further ciphertexts, a whole number of channels in each.
     const fitting = Math.max(1, Math.floor((slots - 1 - highest) / pitch) + 1);
     yield offsetsOf((c) => (c % fitting) * pitch + Math.floor(c / fitting) * slots * anchorCiphertexts);
     if (channels > inputChannels) {
-      yield offsetsOf((c) => channelOffset(input, c % inputChannels) + Math.floor(c / inputChannels) * pitch);
+      yield offsetsOf((c) => channelOffset(input, part, c % inputChannels) + Math.floor(c / inputChannels) * pitch);
     }
     for (const inner of [2, 4, 8]) {
       if (inner >= channels) break;

@@ -5,7 +5,7 @@
 
 import type { AffineMap } from "../affine-map.ts";
 import type { Layout } from "../layout.ts";
-import { imageShape, type Stride } from "./geometry.ts";
+import { type InputPart, imageShape, type Stride } from "./geometry.ts";
 
 /** Differences between input slots of one ciphertext and anchors of one ciphertext. */
 export interface DifferencePart {
@@ -42,16 +42,20 @@ export function rowGroups(map: AffineMap, input: Layout): RowGroups {
   );
 }
 
-/** The rows of a channel are a group; output pixel (y, x) has its anchor where channel 0 of input pixel (y sy, x sx) is. */
-export function channelGroups(map: AffineMap, input: Layout, stride: Stride): RowGroups {
-  const from = imageShape(map.inputShape);
+/**
+ * The rows of a channel are a group; output pixel (y, x) has its anchor where channel 0 of input pixel (y sy, x sx) of one of the inputs is,
+ * as if that began with the first ciphertext.
+ */
+export function channelGroups(map: AffineMap, input: Layout, part: InputPart, stride: Stride): RowGroups {
+  const from = imageShape(part.shape);
+  const start = input.position[part.first] - (input.position[part.first] % input.slots);
   const to = imageShape(map.outputShape);
   const pixels = to.height * to.width;
   const rows = map.bias.length;
   const anchor = Int32Array.from({ length: rows }, (_, row) => {
     const y = Math.floor((row % pixels) / to.width);
     const x = row % to.width;
-    return input.position[y * stride.y * from.width + x * stride.x];
+    return input.position[part.first + y * stride.y * from.width + x * stride.x] - start;
   });
   const groupOf = Int32Array.from({ length: rows }, (_, row) => Math.floor(row / pixels));
   return collect(map, input, anchor, groupOf, to.channels);

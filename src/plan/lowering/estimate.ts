@@ -1,6 +1,6 @@
 /** What a lowered network costs to run, by counting. */
 
-import type { LoweredAffine, LoweredNetwork, LoweredPool } from "../lowered.ts";
+import type { LoweredAffine, LoweredNetwork, LoweredPool, LoweredStage } from "../lowered.ts";
 import type { SlotCosts } from "../slot-cost.ts";
 import { foldPrice } from "./folds.ts";
 import { hoistedPrice, type LevelPrices, pricesAt } from "./prices.ts";
@@ -27,9 +27,21 @@ export function levelBefore(products: number): number {
   return Math.max(0, products - 1);
 }
 
+/** By stage: products one after another between its result and the network's. */
+function productsToCome(stages: readonly LoweredStage[]): Int32Array {
+  const toCome = new Int32Array(stages.length);
+  for (let i = stages.length - 1; i >= 0; i--) {
+    const { kind, sources } = stages[i];
+    const before = toCome[i] + (kind === "pool" ? 0 : 1);
+    for (const value of sources) if (value > 0) toCome[value - 1] = Math.max(toCome[value - 1], before);
+  }
+  return toCome;
+}
+
 /** Counts and prices. Folds are priced after the rescale. */
 export function estimateLowered({ stages }: Pick<LoweredNetwork, "stages">, costs: SlotCosts): LoweredCost {
-  const levels = stages.filter((stage) => stage.kind !== "pool").length;
+  const toCome = productsToCome(stages);
+  const levels = stages.reduce((most, { kind }, i) => Math.max(most, toCome[i] + (kind === "pool" ? 0 : 1)), 0);
   const counts = { hoisted: 0, giant: 0, fold: 0, diagonals: 0, squares: 0 };
   const steps = new Set<number>();
   let microseconds = 0;
@@ -40,14 +52,12 @@ export function estimateLowered({ stages }: Pick<LoweredNetwork, "stages">, cost
     }
     microseconds += foldPrice(stage.folds, prices) * stage.output.ciphertexts;
   };
-  let products = levels;
-  for (const stage of stages) {
-    const prices = pricesAt(costs, levelBefore(products));
+  for (const [i, stage] of stages.entries()) {
     if (stage.kind === "pool") {
-      addFolds(stage, prices);
+      addFolds(stage, pricesAt(costs, levelBefore(toCome[i])));
       continue;
     }
-    products--;
+    const prices = pricesAt(costs, levelBefore(toCome[i] + 1));
     if (stage.kind === "square") {
       counts.squares += stage.layout.ciphertexts;
       microseconds += stage.layout.ciphertexts * (prices.square + prices.rescale);
@@ -72,7 +82,7 @@ export function estimateLowered({ stages }: Pick<LoweredNetwork, "stages">, cost
       microseconds += hoistedPrice(prices, set.size);
     }
     microseconds += stage.transforms.length * prices.rescale;
-    addFolds(stage, pricesAt(costs, levelBefore(products)));
+    addFolds(stage, pricesAt(costs, levelBefore(toCome[i])));
   }
   const rotations = counts.hoisted + counts.giant + counts.fold;
   return { ...counts, rotations, keys: steps.size, levels, microseconds };

@@ -15,6 +15,22 @@ export function imageShape(shape: Shape): ImageShape {
   return { channels: sizeOf(shape), height: 1, width: 1 };
 }
 
+/** One of the tensors that a map reads: its columns begin at `first`. */
+export interface InputPart {
+  readonly shape: Shape;
+  readonly first: number;
+}
+
+/** The parts of a map that reads tensors of these shapes, one after the other. */
+export function inputParts(shapes: readonly Shape[]): InputPart[] {
+  let first = 0;
+  return shapes.map((shape) => {
+    const part = { shape, first };
+    first += sizeOf(shape);
+    return part;
+  });
+}
+
 /** Input pixels from one output pixel to the next, by axis. */
 export interface Stride {
   readonly y: number;
@@ -24,15 +40,17 @@ export interface Stride {
 /**
  * The stride at which output pixel (y, x) follows input pixel (y * stride.y, x * stride.x); undefined when some output pixel
  * would follow none (the output is larger than the input).
+ *
+ * @param part the input that is meant, where the map reads several.
  */
-export function imageStride(map: AffineMap): Stride | undefined {
-  const input = imageShape(map.inputShape);
+export function imageStride(map: AffineMap, part: InputPart = { shape: map.inputShape, first: 0 }): Stride | undefined {
+  const input = imageShape(part.shape);
   const output = imageShape(map.outputShape);
   if (output.height > input.height || output.width > input.width) return undefined;
-  const rows = edges(map, output.height, output.width, (column) =>
+  const rows = edges(map, part, output.height, output.width, (column) =>
     Math.floor((column % (input.height * input.width)) / input.width),
   );
-  const columns = edges(map, output.width, 1, (column) => column % input.width);
+  const columns = edges(map, part, output.width, 1, (column) => column % input.width);
   return {
     y: commonStep(rows, Math.floor((input.height - 1) / Math.max(1, output.height - 1))),
     x: commonStep(columns, Math.floor((input.width - 1) / Math.max(1, output.width - 1))),
@@ -42,16 +60,20 @@ export function imageStride(map: AffineMap): Stride | undefined {
 /** First and last input coordinate that each output coordinate reads, along one axis. */
 function edges(
   map: AffineMap,
+  part: InputPart,
   size: number,
   pitch: number,
   coordinate: (column: number) => number,
 ): { first: Float64Array; last: Float64Array } {
   const first = new Float64Array(size).fill(Number.POSITIVE_INFINITY);
   const last = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
+  const end = part.first + sizeOf(part.shape);
   for (let row = 0; row < map.bias.length; row++) {
     const at = Math.floor(row / pitch) % size;
     for (let k = map.rowStart[row]; k < map.rowStart[row + 1]; k++) {
-      const value = coordinate(map.column[k]);
+      const column = map.column[k];
+      if (column < part.first || column >= end) continue;
+      const value = coordinate(column - part.first);
       if (value < first[at]) first[at] = value;
       if (value > last[at]) last[at] = value;
     }

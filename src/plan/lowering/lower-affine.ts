@@ -1,28 +1,36 @@
 /** From a decision to weights: the diagonals of an affine map, arranged for baby steps and giant steps. */
 
 import type { AffineMap } from "../affine-map.ts";
-import { type Layout, modulo } from "../layout.ts";
+import { type Layout, modulo, spreadValues } from "../layout.ts";
 import type { DiagonalTerm, GiantStep, LoweredAffine } from "../lowered.ts";
 import type { SlotCosts } from "../slot-cost.ts";
+import type { Shape } from "../tensor.ts";
 import { type AffineChoice, createLoweringCache, polishChoice, visitChoices } from "./affine-choice.ts";
 import { stepsOf } from "./baby-giant.ts";
+import { inputParts } from "./geometry.ts";
 import { pricesAt } from "./prices.ts";
 
-export interface LowerAffineOptions {
+export interface ChooseAffineOptions {
   readonly costs: SlotCosts;
   /** Rescales to come, this map's own included. */
   readonly level: number;
-  /** First and last source layer; [0, 0] where omitted. */
-  readonly layers?: readonly [first: number, last: number];
+  /** Shapes of the inputs, where the map reads several; their columns stand one after the other. */
+  readonly inputShapes?: readonly Shape[];
+}
+
+/** Where a stage stands among the others, and what it has to put right. */
+export interface StageOptions extends Pick<LoweredAffine, "layers" | "sources"> {
+  /** By input ciphertext: its slots hold so many times the true values. Outputs come out true. */
+  readonly factors: readonly number[];
 }
 
 /**
- * Lowers one map onto the layout that its input has, with the cheapest output layout.
+ * The cheapest way to lower one map onto the layout that its input has.
  *
  * @throws RangeError when the layout holds another number of elements than the map has columns.
  */
-export function lowerAffine(map: AffineMap, input: Layout, options: LowerAffineOptions): LoweredAffine {
-  const { costs, level, layers = [0, 0] } = options;
+export function chooseAffine(map: AffineMap, input: Layout, options: ChooseAffineOptions): AffineChoice {
+  const { costs, level, inputShapes = [map.inputShape] } = options;
   const columns = map.inputShape.reduce((product, size) => product * size, 1);
   if (input.position.length !== columns) {
     throw new RangeError(`input must hold the ${columns} elements that the map takes, got ${input.position.length}`);
@@ -34,6 +42,7 @@ export function lowerAffine(map: AffineMap, input: Layout, options: LowerAffineO
     {
       map,
       input: { ...input, shape: map.inputShape },
+      parts: inputParts(inputShapes),
       prices,
       foldPrices: pricesAt(costs, Math.max(0, level - 1)),
       ciphertexts: Math.max(input.ciphertexts, Math.ceil(map.bias.length / input.slots)),
@@ -46,19 +55,11 @@ export function lowerAffine(map: AffineMap, input: Layout, options: LowerAffineO
     },
   );
   // Dense layouts fit any map, so something has been found.
-  return materialize(polishChoice(best!, prices, owned), layers, 1);
+  return polishChoice(best!, prices, owned);
 }
 
-/**
- * The weights and biases of a decided lowering.
- *
- * @param factor the input's slots hold `factor` times the true values; outputs come out true.
- */
-export function materialize(
-  choice: AffineChoice,
-  layers: readonly [first: number, last: number],
-  factor: number,
-): LoweredAffine {
+/** The weights and biases of a decided lowering. */
+export function materialize(choice: AffineChoice, { layers, sources, factors }: StageOptions): LoweredAffine {
   const { map, input, output, sets, folds, rowReplicas } = choice;
   const { slots, inputs, outputs } = sets;
   const diagonals = sets.lists.map((list) => new Map<number, Float64Array>(diagonalEntries(list, slots)));
@@ -69,8 +70,9 @@ export function materialize(
     for (let k = map.rowStart[row]; k < map.rowStart[row + 1]; k++) {
       const virtual = input.position[map.column[k]];
       const columnSlot = virtual % slots;
-      const pair = outputCiphertext * inputs + (virtual - columnSlot) / slots;
-      const weight = map.weight[k] / factor;
+      const inputCiphertext = (virtual - columnSlot) / slots;
+      const pair = outputCiphertext * inputs + inputCiphertext;
+      const weight = map.weight[k] / factors[inputCiphertext];
       for (const replica of rowReplicas) {
         const place = finders[pair](modulo(columnSlot - rowSlot - replica, slots));
         diagonals[pair].get(place.diagonal)![(rowSlot + replica + place.fold) % slots] = weight;
@@ -80,7 +82,7 @@ export function materialize(
   const transforms = Array.from({ length: outputs }, (_, ciphertext) =>
     arrange(choice, diagonals.slice(ciphertext * inputs, (ciphertext + 1) * inputs)),
   );
-  return { kind: "affine", layers, input, output, transforms, folds, bias: spreadBias(map, output, slots) };
+  return { kind: "affine", layers, sources, input, output, transforms, folds, bias: spreadValues(map.bias, output) };
 }
 
 function* diagonalEntries(list: Int32Array, slots: number): Generator<[number, Float64Array]> {
@@ -135,14 +137,4 @@ function arrange({ sets, split }: AffineChoice, diagonals: readonly Map<number, 
   // A ciphertext whose rows have no entries still has to exist, for its bias.
   if (byGiant.size === 0) byGiant.set(0, [{ input: 0, baby: 0, weights: new Float64Array(slots) }]);
   return [...byGiant].sort(([left], [right]) => left - right).map(([giant, terms]) => ({ giant, terms }));
-}
-
-function spreadBias(map: AffineMap, output: Layout, slots: number): Float64Array[] {
-  const bias = Array.from({ length: output.ciphertexts }, () => new Float64Array(slots));
-  for (let row = 0; row < map.bias.length; row++) {
-    const slot = output.position[row] % slots;
-    const target = bias[(output.position[row] - slot) / slots];
-    for (const replica of output.replicas) target[(slot + replica) % slots] = map.bias[row];
-  }
-  return bias;
 }

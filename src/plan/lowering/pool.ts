@@ -4,7 +4,8 @@
  */
 
 import type { AffineMap } from "../affine-map.ts";
-import { type Layout, modulo, periodOf, tryLayout } from "../layout.ts";
+import { type Layout, modulo, periodOf, spreadValues, tryLayout } from "../layout.ts";
+import type { LoweredPool } from "../lowered.ts";
 import { type FoldRounds, factorOffsets, foldPrice, foldRounds, keyPrice } from "./folds.ts";
 import type { LevelPrices } from "./prices.ts";
 
@@ -15,14 +16,16 @@ export interface PoolChoice {
   readonly sums: readonly (readonly number[])[];
   readonly folds: FoldRounds;
   readonly factor: number;
+  /** By row. */
+  readonly bias: Float64Array;
   readonly steps: ReadonlySet<number>;
   /** Microseconds, with the keys that are not owned yet. */
   readonly price: number;
 }
 
 /**
- * The map as a pool on this layout; undefined unless all entries are equal, the bias is zero, and each row's slots are the
- * same set of offsets from its first.
+ * The map as a pool on this layout; undefined unless all entries are equal and each row's slots are the same set of offsets from its
+ * first. A bias is added without a product, too, so adding constants takes no level.
  */
 export function choosePool(
   map: AffineMap,
@@ -58,9 +61,23 @@ export function choosePool(
     sums: kept.map((ciphertext) => added.map((difference) => ciphertext + difference)),
     folds,
     factor: 1 / map.weight[0],
+    bias: map.bias,
     steps,
     price: foldPrice(folds, prices) * kept.length + keyPrice(steps, owned, prices),
   };
+}
+
+/** @param place as of the stage; its input's slots hold `factor` times the true values. */
+export function materializePool(
+  { input, output, sums, folds, factor, bias }: PoolChoice,
+  place: Pick<LoweredPool, "layers" | "sources"> & { readonly factor: number },
+): LoweredPool {
+  const { layers, sources } = place;
+  const spread = spreadValues(
+    bias.map((value) => value * factor * place.factor),
+    output,
+  );
+  return { kind: "pool", layers, sources, input, output, sums, folds, bias: spread, factor };
 }
 
 interface PatternEntry {
@@ -73,7 +90,7 @@ function uniformPattern(map: AffineMap, { slots, position }: Layout): PatternEnt
   const count = map.rowStart[1];
   const { weight, rowStart, column, bias } = map;
   if (count === 0 || count * bias.length !== weight.length) return undefined;
-  if (weight.some((value) => value !== weight[0]) || bias.some((value) => value !== 0)) return undefined;
+  if (weight.some((value) => value !== weight[0])) return undefined;
   const entry = (row: number, k: number): PatternEntry => {
     const first = position[column[rowStart[row]]];
     const virtual = position[column[k]];

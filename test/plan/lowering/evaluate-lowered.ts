@@ -1,26 +1,59 @@
 /** A lowered network run on plain slots, by the definitions in `lowered.ts` and nothing cleverer. */
 
 import {
+  type AffineMap,
+  type ChooseAffineOptions,
+  chooseAffine,
   type GiantStep,
+  type Layout,
+  type LoweredAffine,
   type LoweredNetwork,
+  type LoweredPool,
   type LoweredStage,
+  lowerDecisions,
+  type PoolChoice,
   packSlots,
   unpackSlots,
 } from "../../../src/plan/index.ts";
 
 /** The true outputs for the true inputs. */
 export function evaluateLowered(lowered: LoweredNetwork, input: Float64Array): Float64Array {
-  const slots = lowered.stages.reduce(runStage, packSlots(lowered.input, input));
-  return unpackSlots(lowered.output, slots).map((value) => value / lowered.outputFactor);
+  const values = [packSlots(lowered.input, input)];
+  for (const stage of lowered.stages)
+    values.push(
+      runStage(
+        stage.sources.flatMap((value) => values[value]!),
+        stage,
+      ),
+    );
+  return unpackSlots(lowered.output, values.at(-1)!).map((value) => value / lowered.outputFactor);
 }
 
-/** One stage on the slot values of each ciphertext. */
+/** The cheapest lowering of one map. */
+export function lowerAffine(map: AffineMap, input: Layout, options: ChooseAffineOptions): LoweredAffine {
+  const choice = chooseAffine(map, input, options);
+  const place = { layers: [0, 0], sources: [0] } as const;
+  const [stage] = lowerDecisions([{ kind: "affine", ...place, choice }], { factor: 1, ...input }).stages;
+  return stage as LoweredAffine;
+}
+
+/** @param factor the input's slots hold so many times the true values. */
+export function lowerPool(choice: PoolChoice, factor = 1): LoweredPool {
+  const place = { layers: [0, 0], sources: [0] } as const;
+  const input = { factor, ciphertexts: choice.input.ciphertexts };
+  const [stage] = lowerDecisions([{ kind: "pool", ...place, choice }], input).stages;
+  return stage as LoweredPool;
+}
+
+/** One stage on the slot values of each ciphertext of what it reads. */
 export function runStage(inputs: Float64Array[], stage: LoweredStage): Float64Array[] {
   switch (stage.kind) {
     case "square":
       return inputs.map((slots) => slots.map((value) => value * value));
     case "pool":
-      return stage.sums.map((summed) => fold(summed.map((index) => inputs[index]!).reduce(add), stage.folds));
+      return stage.sums.map((summed, i) =>
+        add(fold(summed.map((index) => inputs[index]!).reduce(add), stage.folds), stage.bias[i]!),
+      );
     case "affine":
       return stage.transforms.map((giants, i) => add(fold(transform(inputs, giants), stage.folds), stage.bias[i]!));
   }

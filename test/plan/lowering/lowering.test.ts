@@ -10,7 +10,6 @@ import {
   flatLayout,
   imageStride,
   type Layout,
-  lowerAffine,
   packingOf,
   packSlots,
   periodOf,
@@ -24,7 +23,7 @@ import { coverDifferences, servingOffsets } from "../../../src/plan/lowering/hit
 import { leastProductPrice, mostDiagonals } from "../../../src/plan/lowering/prices.ts";
 import { conv, pool, randomNumbers } from "../../builder/planner/networks.ts";
 import { rotationCount, simdPrices, typescriptPrices } from "../../builder/planner/slot-prices.ts";
-import { runStage } from "./evaluate-lowered.ts";
+import { lowerAffine, lowerPool, runStage } from "./evaluate-lowered.ts";
 
 const random = randomNumbers(3);
 
@@ -211,12 +210,11 @@ describe("pools", () => {
   test("a pool of an image is a sum of rotations, its factor the number of pixels", () => {
     const map = mapOf(pool(2), [2, 6, 6]);
     const input = flatLayout([2, 6, 6], 128);
-    const choice = choosePool(map, input, prices, new Set())!;
-    expect(choice.factor).toBe(4);
+    const stage = lowerPool(choosePool(map, input, prices, new Set())!);
+    expect(stage.factor).toBe(4);
     const elements = values(72);
-    const stage = { kind: "pool", layers: [0, 0], ...choice } as const;
     const expected = applyAffine(map, elements).map((value) => 4 * value);
-    expectCopies(choice.output, runStage(fillSlots(input, elements), stage), expected);
+    expectCopies(stage.output, runStage(fillSlots(input, elements), stage), expected);
   });
 
   test("phases that fill the ciphertext leave a copy in each", () => {
@@ -229,7 +227,7 @@ describe("pools", () => {
     const choice = choosePool(map, input, prices, new Set())!;
     expect([...choice.output.replicas]).toEqual([0, 16, 32, 48]);
     const elements = values(16);
-    const slots = runStage(fillSlots(input, elements), { kind: "pool", layers: [0, 0], ...choice });
+    const slots = runStage(fillSlots(input, elements), lowerPool(choice));
     expectCopies(
       choice.output,
       slots,
@@ -247,13 +245,32 @@ describe("pools", () => {
     expect(choice.folds).toEqual([]);
   });
 
-  test("unequal weights, a bias, or a padding are no pool", () => {
+  test("a bias is added to every copy, as many times too large as the sums", () => {
+    const map = affineMap([4], [2], (row, add) => [2 * row, 2 * row + 1].map((column) => add(column, 0.25)), [3, -5]);
+    const input = createLayout([4], 16, Int32Array.of(0, 1, 2, 3), [0, 8]);
+    const stage = lowerPool(choosePool(map, input, prices, new Set())!, 10);
+    const elements = values(4);
+    const slots = runStage(
+      fillSlots(
+        input,
+        elements.map((value) => 10 * value),
+      ),
+      stage,
+    );
+    expectCopies(
+      stage.output,
+      slots,
+      applyAffine(map, elements).map((value) => 40 * value),
+    );
+  });
+
+  test("unequal weights or a padding are no pool", () => {
     const input = flatLayout([4], 8);
     const sum = (weights: readonly number[], bias?: readonly number[]) =>
       affineMap([4], [2], (row, add) => weights.map((w, i) => add(2 * row + i, w)), bias);
     expect(choosePool(sum([1, 1]), input, prices, new Set())).toBeDefined();
     expect(choosePool(sum([1, 2]), input, prices, new Set())).toBeUndefined();
-    expect(choosePool(sum([1, 1], [0, 1]), input, prices, new Set())).toBeUndefined();
+    expect(choosePool(sum([1, 1], [0, 1]), input, prices, new Set())).toBeDefined();
     const uneven = affineMap([4], [2], (row, add) => add(row * 3, 1));
     expect(choosePool(uneven, input, prices, new Set())).toBeDefined();
     const gap = affineMap([4], [2], (row, add) => [0, row + 1].map((c) => add(c, 1)));
