@@ -6,7 +6,7 @@ import type { Layer } from "../../plan/index.ts";
 import { describeLayer, traceShapes } from "../network.ts";
 import type { SourceLayer, SourceModel } from "../torch/index.ts";
 import { type AnswerComparison, compareAnswers } from "./answers.ts";
-import { type ActivationInputs, type FittedActivation, fitActivation, measureInputs } from "./fit-layer.ts";
+import { type ActivationInputs, degreesFor, type FittedActivation, fitActivation, measureInputs } from "./fit-layer.ts";
 import { type FitDegree, type FitOptions, type ResolvedFitOptions, resolveFitOptions } from "./fit-options.ts";
 import { createPasses, type Pass, type Passes } from "./passes.ts";
 
@@ -37,35 +37,33 @@ export interface FittedModel {
  */
 export function fit(model: SourceModel, options: FitOptions): FittedModel {
   const resolved = resolveFitOptions(options);
-  const { calibration, degrees, agreement: wanted } = resolved;
+  const { calibration, agreement: wanted } = resolved;
   for (const { shape } of calibration) traceShapes(model, shape);
   const places = activationsToFit(model);
   const passes = createPasses(model, calibration);
   const expected = passes.outputs(finish(model, passes, passes.start, model.layers.length));
-  const search = createSearch(model, places, passes, resolved);
+  /** By activation, its degrees from the least deep one on. */
+  const ladders = places.map((at) => degreesFor(model.layers[at].layer, resolved));
+  const search = createSearch(model, places, passes, ladders, resolved);
 
-  const judge = (attempt: Attempt): Judged => ({
-    ...attempt,
-    ...compareAnswers(expected, passes.outputs(attempt.end)),
-  });
-  const first = judge(search(places.map(() => degrees[0])));
-  let best = first;
-  for (const degree of degrees.slice(1)) {
-    if (best.expectedAgreement >= wanted) break;
-    best = judge(search(places.map(() => degree)));
-  }
-  if (best.expectedAgreement < wanted) throw notKept(best, resolved);
+  const judge = (attempt: Attempt): Judged => {
+    const comparison = compareAnswers(expected, passes.outputs(attempt.end));
+    return { ...attempt, ...comparison, kept: Math.min(comparison.agreement, comparison.expectedAgreement) };
+  };
+  const highest = Math.max(0, ...ladders.map(({ length }) => length - 1));
+  let best = judge(search(places.map(() => 0)));
+  for (let rung = 1; rung <= highest && best.kept < wanted; rung++) best = judge(search(places.map(() => rung)));
+  if (best.kept < wanted) throw notKept(best, resolved);
   for (let k = places.length - 1; k >= 0; k--) {
-    for (const degree of degrees) {
-      if (degree >= best.activations[k].degree) break;
+    for (let rung = 0; rung < best.rungs[k]; rung++) {
       const attempt = judge(
         search(
-          best.activations.map((each, i) => (i === k ? degree : each.degree)),
+          best.rungs.map((each, i) => (i === k ? rung : each)),
           best,
           k,
         ),
       );
-      if (attempt.expectedAgreement < wanted) continue;
+      if (attempt.kept < wanted) continue;
       best = attempt;
       break;
     }
@@ -124,23 +122,30 @@ function activationsToFit({ layers }: SourceModel): number[] {
 /** All activations fitted with degrees of their own. */
 interface Attempt {
   readonly activations: readonly FittedActivation[];
+  /** By activation, which of its degrees. */
+  readonly rungs: readonly number[];
   /** Where the pass stood at each activation, and what reached it. */
   readonly states: readonly { readonly pass: Pass; readonly inputs: ActivationInputs }[];
   readonly end: Pass;
 }
 
-interface Judged extends Attempt, AnswerComparison {}
+interface Judged extends Attempt, AnswerComparison {
+  /** The lesser of both figures of agreement. */
+  readonly kept: number;
+}
 
 /** Fits all activations, or from the k-th on, where the ones before it are as in another attempt. */
-type Search = (degrees: readonly FitDegree[], like?: Attempt, k?: number) => Attempt;
+type Search = (rungs: readonly number[], like?: Attempt, k?: number) => Attempt;
 
 function createSearch(
   model: SourceModel,
   places: readonly number[],
   passes: Passes,
+  ladders: readonly (readonly FitDegree[])[],
   { margin, method }: ResolvedFitOptions,
 ): Search {
-  return (degrees, like, from = 0) => {
+  return (wanted, like, from = 0) => {
+    const rungs = wanted.map((rung, k) => Math.min(rung, ladders[k].length - 1));
     const activations = like ? like.activations.slice(0, from) : [];
     const states = like ? like.states.slice(0, from) : [];
     let pass = passes.start;
@@ -148,13 +153,12 @@ function createSearch(
       const known = k === from ? like?.states[k] : undefined;
       pass = known?.pass ?? finish(model, passes, pass, places[k]);
       const inputs = known?.inputs ?? measureInputs(passes.inputs(pass), margin);
-      const { index, layer } = model.layers[places[k]];
-      const activation = fitActivation(index, layer, inputs, degrees[k], method);
+      const activation = fitActivation(model.layers[places[k]], inputs, ladders[k][rungs[k]], method);
       activations.push(activation);
       states.push({ pass, inputs });
       pass = passes.advance(pass, polynomialOf(activation));
     }
-    return { activations, states, end: finish(model, passes, pass, model.layers.length) };
+    return { activations, rungs, states, end: finish(model, passes, pass, model.layers.length) };
   };
 }
 
@@ -165,14 +169,12 @@ function finish({ layers }: SourceModel, passes: Passes, from: Pass, to: number)
   return pass;
 }
 
-function notKept(
-  { expectedAgreement }: Judged,
-  { degrees, agreement: wanted, calibration }: ResolvedFitOptions,
-): CrcnnError {
+function notKept({ kept, activations }: Judged, { agreement: wanted, calibration }: ResolvedFitOptions): CrcnnError {
   const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
+  const degrees = activations.map(({ degree }) => degree).join(", ");
   return new CrcnnError(
     "UNSUPPORTED_MODEL",
-    `polynomials of degree ${degrees.join(" or ")} keep the answers of ${percent(expectedAgreement)} of inputs like the ${calibration.length} for calibration, asked ` +
+    `polynomials of degree ${degrees} keep the answers of ${percent(kept)} of inputs like the ${calibration.length} for calibration, asked ` +
       `for are ${percent(wanted)}: leave the activations to the client (--activations client), or ask for less agreement`,
   );
 }

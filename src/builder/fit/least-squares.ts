@@ -6,10 +6,11 @@ import { solveLinear } from "./linear-system.ts";
 /** Cells of the interval in which values are counted. */
 const CELLS = 4096;
 /**
- * What all cells together weigh beside the values, for each two degrees. Where hardly any values are, this keeps the polynomial from swinging, which
- * those of a higher degree do more; it is small, since a network's answers depend on the values that are there.
+ * What all cells together weigh beside the values, for degrees up to 4 and above. Where hardly any values are, this keeps the polynomial from
+ * swinging, which those of a higher degree do more; it is small, since a network's answers depend on the values that are there.
  */
 const FLOOR = 0.01;
+const HIGH_FLOOR = 0.04;
 
 /** How much each cell of an interval counts; the cells have equal lengths. */
 export type Density = Float64Array;
@@ -29,23 +30,29 @@ export function measureDensity(interval: Interval, values: Iterable<Float64Array
 }
 
 /**
- * The polynomial of a degree that is nearest to a function in the mean square, weighted by a density and evenly by a little more. It solves the normal
+ * The polynomial that is nearest to a function in the mean square, weighted by a density and evenly by a little more. It solves the normal
  * equations in Chebyshev's basis.
+ *
+ * @param powers Which Chebyshev polynomials it is made of, ascending.
  */
 export function fitLeastSquares(
   f: (x: number) => number,
   interval: Interval,
-  degree: number,
+  powers: readonly number[],
   density: Density,
 ): ChebyshevSeries {
-  const floor = FLOOR / density.length;
-  const rows = Array.from({ length: degree + 1 }, () => new Array<number>(degree + 2).fill(0));
+  const degree = powers[powers.length - 1];
+  const floor = (degree > 4 ? HIGH_FLOOR : FLOOR) / density.length;
+  const rows = powers.map(() => new Array<number>(powers.length + 1).fill(0));
   for (const [cell, part] of density.entries()) {
     const t = (2 * cell + 1) / density.length - 1;
-    const basis = [...chebyshevRow(degree, t), f(fromUnit(interval, t))];
-    for (const [i, row] of rows.entries()) {
-      for (let k = 0; k < row.length; k++) row[k] += (part + floor) * basis[i] * basis[k];
+    const row = chebyshevRow(degree, t);
+    const basis = [...powers.map((power) => row[power]), f(fromUnit(interval, t))];
+    for (const [i, equation] of rows.entries()) {
+      for (let k = 0; k < equation.length; k++) equation[k] += (part + floor) * basis[i] * basis[k];
     }
   }
-  return { interval, coefficients: solveLinear(rows) };
+  const coefficients = new Array<number>(degree + 1).fill(0);
+  for (const [i, value] of solveLinear(rows).entries()) coefficients[powers[i]] = value;
+  return { interval, coefficients };
 }
