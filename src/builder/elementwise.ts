@@ -20,6 +20,7 @@ import {
   describeLayer,
   type NetworkStep,
   networkSteps,
+  refreshPositions,
   requireChain,
   selectLayers,
   traceShapes,
@@ -113,7 +114,7 @@ interface Stretch {
 function cutAtPositions(model: SourceModel, inputShape: Shape, rencryptPositions: readonly number[]): Stretch[] {
   const shapes = traceShapes(model, inputShape);
   cutAtRefreshes(model, rencryptPositions);
-  const positions = new Set(rencryptPositions);
+  const positions = new Set(refreshPositions(model, rencryptPositions));
   let current: Stretch = { inputShape, ownerSquares: [], steps: [] };
   const stretches = [current];
   const steps = networkSteps(model, shapes);

@@ -150,12 +150,11 @@ export function requireChain(model: SourceModel, steps: readonly NetworkStep[], 
 }
 
 /**
- * The stretches of a model between refreshes, as models of their own.
+ * The layers before which the key's owner encrypts afresh: those that are asked for, and the model's own Refresh layers. Ascending.
  *
- * @throws RangeError for a position that is no layer's number, and for one within a shortcut.
+ * @throws RangeError for a position that is no layer's number.
  */
-export function cutAtRefreshes(model: SourceModel, positions: readonly number[]): SourceModel[] {
-  const { layers } = model;
+export function refreshPositions({ layers }: SourceModel, positions: readonly number[]): number[] {
   const first = layers[0].index;
   for (const position of positions) {
     if (!Number.isInteger(position) || position < first || position >= first + layers.length) {
@@ -164,9 +163,20 @@ export function cutAtRefreshes(model: SourceModel, positions: readonly number[])
       );
     }
   }
+  const own = layers.flatMap(({ index, layer }) => (layer.kind === "Refresh" ? [index] : []));
+  return [...new Set([...positions, ...own])].sort((left, right) => left - right);
+}
+
+/**
+ * The stretches of a model between refreshes, as models of their own.
+ *
+ * @throws RangeError for a position that is no layer's number, and for one within a shortcut.
+ */
+export function cutAtRefreshes(model: SourceModel, positions: readonly number[]): SourceModel[] {
+  const { layers } = model;
   // A refresh before the first layer would repeat the encryption that has just been made.
-  const inner = [...new Set(positions)].map((position) => position - first).filter((offset) => offset > 0);
-  const bounds = [0, ...inner.sort((left, right) => left - right), layers.length];
+  const inner = refreshPositions(model, positions).map((position) => position - layers[0].index);
+  const bounds = [0, ...inner.filter((offset) => offset > 0), layers.length];
   return bounds.slice(1).map((end, i) => sliceModel(model, bounds[i], end));
 }
 

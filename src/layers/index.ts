@@ -23,6 +23,7 @@ export { mishLayer } from "./mish.ts";
 export type { Single } from "./one-dimensional.ts";
 export { applyOwnerLayers, ownerLayer, ownerLayerOf } from "./owner-layers.ts";
 export { type PolynomialOptions, polynomial, polynomialLayer } from "./polynomial.ts";
+export { refreshLayer } from "./refresh.ts";
 export { reluLayer } from "./relu.ts";
 export { relu6Layer } from "./relu6.ts";
 export { sigmoidLayer } from "./sigmoid.ts";

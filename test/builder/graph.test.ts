@@ -18,6 +18,7 @@ import {
   flattenLayer,
   linearLayer,
   polynomialLayer,
+  refreshLayer,
   squareLayer,
 } from "../../src/layers/index.ts";
 import { createOwner } from "../../src/owner/index.ts";
@@ -81,6 +82,21 @@ describe("cuts", () => {
 
   test("so may what follows a refresh, and a refresh within a shortcut is refused", () => {
     expect(() => compile(model, { inputShape: [1, 4, 4], rencryptPositions: [3] })).toThrow(/layer 3 \(Concat\)/);
+  });
+
+  test("a Refresh layer is the re-encryption position of its number", async () => {
+    const seven = randomNumbers(3);
+    const weight = { shape: [4, 4], data: Float64Array.from({ length: 16 }, seven) };
+    const layer = (): Layer => linearLayer({ weight });
+    const marked = graph([layer()], [squareLayer()], [refreshLayer()], [layer()]);
+    const network = compile(marked, { inputShape: [4] });
+    expect(network.plans).toHaveLength(2);
+    const asked = compile(marked, { inputShape: [4], rencryptPositions: [2] });
+    expect(network.manifest).toEqual(asked.manifest);
+    const x = tensor([4], [0.1, 0.2, 0.3, 0.4]);
+    const { outputs, owner } = await runCompiled(network, [x]);
+    expect(relativeError(outputs[0]!.data, runModel(marked, x).data)).toBeLessThan(1e-3);
+    owner.destroy();
   });
 
   test("batches take chains", () => {
