@@ -1,6 +1,6 @@
 /** What a model's activations become: exact ones that the client applies, or polynomials that are fitted on images like those to come. */
 
-import { type Activations, type ActivationFit, fit, type SourceModel } from "../builder/index.ts";
+import { type ActivationFit, type Activations, fit, type SourceModel } from "../builder/index.ts";
 import type { Tensor } from "../plan/index.ts";
 import { parseChoice } from "./arguments.ts";
 import { UsageError } from "./failure.ts";
@@ -67,8 +67,7 @@ export async function prepareModel(
   { mean, std }: ImageArguments,
   progress: Progress,
 ): Promise<PreparedModel> {
-  if (choice.mode === "none") return { model, activations: undefined };
-  if (choice.mode === "client") return { model, activations: "client" };
+  if (choice.mode !== "polynomial") return { model, activations: choice.mode === "client" ? "client" : undefined };
   const fitting = progress.step("Fitting polynomials");
   await paint();
   const { images } = await readImageFiles([choice.calibrate], { mean, std }, model);

@@ -1,9 +1,10 @@
 /** A network compiled for throughput and its key's owner in one process: for `crcnn run --objective throughput`. */
 
-import { compile, runModel, type SourceModel } from "../builder/index.ts";
+import { compile, runModel } from "../builder/index.ts";
 import { createOwner } from "../owner/index.ts";
 import { createCkksBatchOperations, prepareBatchProgram, runBatch, type Tensor } from "../plan/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
+import type { PreparedModel } from "./activations.ts";
 import { argmax, compareLogits, formatBytes, formatMilliseconds, formatParameters } from "./format.ts";
 import type { ImageSet } from "./images.ts";
 import type { EngineChoice } from "./local-network.ts";
@@ -45,7 +46,7 @@ export interface BatchResult {
 
 /** Compiles a model for images, makes keys, and runs all images, a batch at a time. */
 export async function runBatches(
-  model: SourceModel,
+  { model, activations, fitted }: PreparedModel,
   { images, shape, inputRange }: ImageSet,
   progress: Progress,
   { weightBits, labels, ...engine }: BatchRunOptions,
@@ -55,10 +56,11 @@ export async function runBatches(
   const { manifest, plans, costs, predictedError } = compile(model, {
     inputShape: shape,
     inputRange,
+    activations,
+    calibration: fitted?.samples,
     objective: "throughput",
     weightBits,
   });
-  const [segment, plan, cost] = [manifest.segments[0]!, plans[0]!, costs[0]!];
   compiling.done(formatParameters(manifest));
 
   const milliseconds = { keys: 0, encrypt: 0, evaluate: 0, decrypt: 0 };
@@ -67,26 +69,32 @@ export async function runBatches(
     return result;
   };
   const owner = timed("keys", performance.now(), await createOwner(manifest, engine));
-  const operations = createCkksBatchOperations(plan, owner.evaluator, segment);
-  const program = prepareBatchProgram(plan, operations);
+  const programs = plans.map((plan, i) =>
+    prepareBatchProgram(plan, createCkksBatchOperations(plan, owner.evaluator, manifest.segments[i]!)),
+  );
 
   const { capacity } = manifest;
   const results: Tensor[] = [];
   for (let first = 0; first < images.length; first += capacity) {
-    const batch = images.slice(first, first + capacity).map(({ tensor }) => tensor);
+    let batch = images.slice(first, first + capacity).map(({ tensor }) => tensor);
     const title = `Images ${first + 1} to ${first + batch.length} of ${images.length}`;
     const running = progress.step(title);
     await paint();
-    const encrypting = performance.now();
-    const inputs = timed("encrypt", encrypting, owner.encryptBatch(segment, batch));
-    running.update(1, 3);
-    await paint();
-    const evaluating = performance.now();
-    const outputs = timed("evaluate", evaluating, runBatch(program, inputs, { onInputDone: freeCiphertext }));
-    const decrypting = performance.now();
-    results.push(...timed("decrypt", decrypting, owner.decryptBatch(segment, outputs, batch.length)));
-    outputs.forEach(freeCiphertext);
-    running.done(`evaluated in ${formatMilliseconds(performance.now() - evaluating)}`);
+    const started = performance.now();
+    for (const [i, program] of programs.entries()) {
+      const segment = manifest.segments[i]!;
+      const encrypting = performance.now();
+      const inputs = timed("encrypt", encrypting, owner.encryptBatch(segment, batch));
+      running.update(3 * i + 1, 3 * programs.length);
+      await paint();
+      const evaluating = performance.now();
+      const outputs = timed("evaluate", evaluating, runBatch(program, inputs, { onInputDone: freeCiphertext }));
+      const decrypting = performance.now();
+      batch = timed("decrypt", decrypting, owner.decryptBatch(segment, outputs, batch.length));
+      outputs.forEach(freeCiphertext);
+    }
+    results.push(...batch);
+    running.done(`done in ${formatMilliseconds(performance.now() - started)}`);
   }
   owner.destroy();
   const batches = Math.ceil(images.length / capacity);
@@ -101,7 +109,12 @@ export async function runBatches(
     predictedError,
     imagesPerSecond: (1000 * capacity * batches) / milliseconds.evaluate,
     milliseconds,
-    bytes: { keys: cost.keyBytes, input: cost.inputBytes, output: cost.outputBytes },
+    bytes: {
+      // Segments share their keys.
+      keys: Math.max(...costs.map(({ keyBytes }) => keyBytes)),
+      input: costs.reduce((sum, { inputBytes }) => sum + inputBytes, 0),
+      output: costs.reduce((sum, { outputBytes }) => sum + outputBytes, 0),
+    },
   };
 }
 

@@ -3,7 +3,7 @@
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { loadTorch, requireSupported, type SourceModel } from "../builder/index.ts";
+import { loadTorch, requireExact, requireSupported, type SourceModel } from "../builder/index.ts";
 import { CrcnnError } from "../errors/index.ts";
 
 /** Seen from `dist/cli`, where this runs. */
@@ -46,8 +46,10 @@ export async function readNamed(file: string): Promise<Uint8Array> {
   return Buffer.concat(chunks, length);
 }
 
-export async function loadModel(file: string): Promise<SourceModel> {
+/** @param exactLayers Layers that are exact in the clear alone may be there: something was chosen to be done about them. */
+export async function loadModel(file: string, exactLayers = false): Promise<SourceModel> {
   const model = loadTorch(await readNamed(file), file);
-  requireSupported(model);
+  if (exactLayers) requireExact(model);
+  else requireSupported(model);
   return model;
 }
