@@ -2,6 +2,7 @@
 
 import { CrcnnError } from "../errors/index.ts";
 import { formatShape, type Shape, type StepAlgebra, type Tensor } from "../plan/index.ts";
+import { exactOnlyRefusal } from "./activation-refusal.ts";
 import type { SourceLayer, SourceModel } from "./torch/index.ts";
 
 /** A step of a layer as the planner sees it. */
@@ -20,8 +21,11 @@ export function describeLayer({ index, layer }: SourceLayer): string {
 
 /** @throws CrcnnError UNSUPPORTED_LAYER for the first layer that cannot run encrypted. */
 export function requireSupported(model: SourceModel): void {
-  const refused = model.layers.find(({ refusal }) => refusal !== undefined);
-  if (refused?.refusal) throw refused.refusal;
+  for (const source of model.layers) {
+    const { layer, refusal } = source;
+    if (refusal) throw refusal;
+    if (layer.exactOnly) throw exactOnlyRefusal(describeLayer(source), layer);
+  }
 }
 
 /** @throws CrcnnError UNSUPPORTED_LAYER for the first layer that does not even run in the clear. */
