@@ -4,8 +4,12 @@ import { type ChebyshevSeries, chebyshevRow, evaluateSeries, fromUnit, type Inte
 import { solveLinear } from "./linear-system.ts";
 
 /** Points of the grid on which extremes of the error are looked for, for each degree. */
-const GRID = 512;
+const GRID = 1024;
 const MOST_ROUNDS = 60;
+/** Where activations of straight pieces bend. */
+const BENDS = [-3, 0, 3, 6];
+/** The first points lie unevenly: on points in pairs, an even function has a polynomial without any error, from which nothing follows. */
+const SKEW = 1.1;
 /** It ends when the largest error exceeds the least possible one by this part at most. */
 const TOLERANCE = 1e-6;
 
@@ -15,10 +19,12 @@ const TOLERANCE = 1e-6;
  */
 export function fitMinimax(f: (x: number) => number, interval: Interval, degree: number): ChebyshevSeries {
   const points = GRID * (degree + 2);
-  // Close together at the ends, where extremes are.
-  const grid = Array.from({ length: points + 1 }, (_, i) => fromUnit(interval, -Math.cos((Math.PI * i) / points)));
+  // Close together at the ends, where extremes are; a bend is one, too.
+  const even = Array.from({ length: points + 1 }, (_, i) => fromUnit(interval, -Math.cos((Math.PI * i) / points)));
+  const bends = BENDS.filter((x) => x > interval[0] && x < interval[1]);
+  const grid = [...even, ...bends].sort((left, right) => left - right);
   const target = grid.map(f);
-  let reference = Array.from({ length: degree + 2 }, (_, i) => Math.round((points * i) / (degree + 1)));
+  let reference = Array.from({ length: degree + 2 }, (_, i) => Math.round(points * (i / (degree + 1)) ** SKEW));
   let best: { series: ChebyshevSeries; largest: number } | undefined;
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const { series, levelled } = level(reference, grid, target, interval, degree);
@@ -53,7 +59,7 @@ function level(
   };
 }
 
-/** The largest error of each run of one sign; where there are more runs than wanted, the smaller ones at either end are left out. */
+/** The largest error of each run of one sign; where there are more runs than wanted, the smallest are left out, so that signs still alternate. */
 function exchange(errors: readonly number[], count: number): number[] {
   const extremes: number[] = [];
   for (const [i, error] of errors.entries()) {
@@ -61,10 +67,15 @@ function exchange(errors: readonly number[], count: number): number[] {
     if (last === undefined || (error !== 0 && Math.sign(error) !== Math.sign(errors[last]))) extremes.push(i);
     else if (Math.abs(error) > Math.abs(errors[last])) extremes[extremes.length - 1] = i;
   }
-  const size = (at: number): number => Math.abs(errors[at]);
+  const sizeAt = (place: number): number => Math.abs(errors[extremes[place]]);
   while (extremes.length > count) {
-    if (size(extremes[0]) < size(extremes[extremes.length - 1])) extremes.shift();
-    else extremes.pop();
+    const end = extremes.length - 1;
+    const smallest = extremes.reduce((least, _, place) => (sizeAt(place) < sizeAt(least) ? place : least), 0);
+    if (smallest === 0 || smallest === end) extremes.splice(smallest, 1);
+    // One within goes with a neighbour.
+    else if (extremes.length > count + 1) {
+      extremes.splice(sizeAt(smallest - 1) < sizeAt(smallest + 1) ? smallest - 1 : smallest, 2);
+    } else extremes.splice(sizeAt(0) < sizeAt(end) ? 0 : end, 1);
   }
   return extremes;
 }
