@@ -158,7 +158,7 @@ function evenMinimax(f: RealFunction, reach: number): number[] {
 }
 
 /** Powers that add this much less than the largest one do are rounding. */
-const NEGLIGIBLE = 1e-12;
+const NEGLIGIBLE = 1e-8;
 
 function trim(coefficients: readonly number[], reach: number): number[] {
   const sizes = coefficients.map((coefficient, power) => Math.abs(coefficient) * reach ** power);
