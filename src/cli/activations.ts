@@ -1,6 +1,6 @@
 /** What a model's activations become: exact ones that the client applies, or polynomials that are fitted on images like those to come. */
 
-import { type ActivationFit, type Activations, fit, type SourceModel } from "../builder/index.ts";
+import { type ActivationFit, type Activations, type FittedModel, fit, type SourceModel } from "../builder/index.ts";
 import type { Tensor } from "../plan/index.ts";
 import { parseChoice } from "./arguments.ts";
 import { UsageError } from "./failure.ts";
@@ -49,36 +49,47 @@ export interface PreparedModel {
   readonly model: SourceModel;
   /** For `compile`. */
   readonly activations: Activations | undefined;
-  /** Where polynomials were fitted: the model that they were fitted to, what was found, and images to measure value ranges with. */
-  readonly fitted?: {
-    readonly exact: SourceModel;
-    readonly fit: ActivationFit;
-    readonly samples: readonly Tensor[];
-  };
+  readonly fitted?: FittedPolynomials;
+}
+
+export interface FittedPolynomials extends FittedModel {
+  /** What they were fitted to. */
+  readonly exact: SourceModel;
+  /** Images to measure value ranges with. */
+  readonly samples: readonly Tensor[];
 }
 
 /** As many images show how large values become. */
 const SAMPLES = 32;
 
-/** Fits polynomials where that was chosen. @throws what `readImageFiles` and `fit` throw. */
+/** Fits polynomials on the images of a file. @throws what `readImageFiles` and `fit` throw. */
+export async function fitOnImages(
+  exact: SourceModel,
+  file: string,
+  { mean, std }: Pick<ImageArguments, "mean" | "std">,
+): Promise<FittedPolynomials> {
+  const { images } = await readImageFiles([file], { mean, std }, exact);
+  const calibration = images.map(({ tensor }) => tensor);
+  return { ...fit(exact, { calibration }), exact, samples: calibration.slice(0, SAMPLES) };
+}
+
+/** Fits polynomials where that was chosen. @throws as {@link fitOnImages}. */
 export async function prepareModel(
   model: SourceModel,
   choice: ActivationChoice,
-  { mean, std }: ImageArguments,
+  images: Pick<ImageArguments, "mean" | "std">,
   progress: Progress,
 ): Promise<PreparedModel> {
   if (choice.mode !== "polynomial") return { model, activations: choice.mode === "client" ? "client" : undefined };
   const fitting = progress.step("Fitting polynomials");
   await paint();
-  const { images } = await readImageFiles([choice.calibrate], { mean, std }, model);
-  const calibration = images.map(({ tensor }) => tensor);
-  const fitted = fit(model, { calibration });
+  const fitted = await fitOnImages(model, choice.calibrate, images);
   fitting.done(describeFit(fitted.fit));
-  const samples = calibration.slice(0, SAMPLES);
-  return { model: fitted.model, activations: "client", fitted: { exact: model, fit: fitted.fit, samples } };
+  return { model: fitted.model, activations: "client", fitted };
 }
 
-function describeFit({ activations, ownerLayers, agreement }: ActivationFit): string {
+/** One line. */
+export function describeFit({ activations, ownerLayers, agreement }: ActivationFit): string {
   const polynomials = activations.map(({ index, kind, degree, interval, largestError }) => {
     const [low, high] = interval.map((end) => end.toFixed(1));
     return `layer ${index} (${kind}) degree ${degree} on [${low}, ${high}] within ${largestError.toPrecision(2)}`;

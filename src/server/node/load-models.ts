@@ -2,10 +2,12 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { loadTorch, requireExact } from "../../builder/index.ts";
+import { type ActivationFit, applyFit, loadTorch, requireExact, type SourceModel } from "../../builder/index.ts";
 import { CrcnnError } from "../../errors/index.ts";
+import type { Tensor } from "../../plan/index.ts";
 import type { ModelSummary } from "../../protocol/index.ts";
 import { summarize } from "../models.ts";
+import { shareArrays } from "./share-arrays.ts";
 
 const EXTENSION = ".pt";
 
@@ -16,7 +18,17 @@ export interface ModelFile {
   readonly file: string;
   /** Its content, in memory that threads share. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly fitted?: ServedFit | undefined;
 }
+
+/** Polynomials in the place of a model's activations, with inputs to measure value ranges with. */
+export interface ServedFit {
+  readonly fit: ActivationFit;
+  readonly samples: readonly Tensor[];
+}
+
+/** Polynomials for a model that is to be served; undefined for one that shall stay as it is. */
+export type FitForServer = (model: SourceModel, file: string) => Promise<ServedFit | undefined>;
 
 export interface LoadedModels {
   /** By file name without its extension, in alphabetic order. */
@@ -26,11 +38,11 @@ export interface LoadedModels {
 }
 
 /**
- * Loads every `.pt` file of a directory. One that cannot be served does not keep the others from being served.
+ * Loads every `.pt` file of a directory, and has polynomials fitted where that is wanted. One that cannot be served does not keep the others from being served.
  *
  * @throws CrcnnError INVALID_FILE when there is none that can be, and what the file system says when the directory cannot be read.
  */
-export async function loadModels(directory: string): Promise<LoadedModels> {
+export async function loadModels(directory: string, fitForServer?: FitForServer): Promise<LoadedModels> {
   const files = (await readdir(directory)).filter((name) => name.endsWith(EXTENSION)).sort();
   const models = new Map<string, ModelFile>();
   const skipped: CrcnnError[] = [];
@@ -41,10 +53,11 @@ export async function loadModels(directory: string): Promise<LoadedModels> {
       // Layers that are left to the client are settled when a plan is asked for.
       requireExact(model);
       const name = basename(file, EXTENSION);
-      const summary = summarize(name, model);
+      const fitted = await fitForServer?.(model, file);
+      const summary = summarize(name, fitted ? applyFit(model, fitted.fit) : model);
       const bytes = new Uint8Array(new SharedArrayBuffer(content.length));
       bytes.set(content);
-      models.set(name, { summary, file, bytes });
+      models.set(name, { summary, file, bytes, fitted: shareArrays(fitted) });
     } catch (error) {
       skipped.push(error instanceof CrcnnError ? error : unreadable(file, error as NodeJS.ErrnoException));
     }
