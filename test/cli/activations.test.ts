@@ -5,12 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
+import { fit, runModel } from "../../src/builder/index.ts";
+import { loadFixture } from "../helpers/encrypted.ts";
 import { readNpy, unbatch } from "../helpers/npy.ts";
 import { relativeError } from "../helpers/trained.ts";
 import { crcnn, fixture, npy, PROGRAM } from "./process.ts";
 
 const SILU = fixture("variants/act-silu.pt");
 const VECTORS = fixture("variants/act-silu.input.npy");
+const inputs = unbatch(readNpy("variants/act-silu.input.npy"));
 const expected = unbatch(readNpy("variants/act-silu.output.npy"));
 
 interface Line {
@@ -60,19 +63,36 @@ test("run --activations client --objective throughput: every segment in turn", a
   expect(result.relativeError).toBeLessThan(1e-3);
 });
 
-test("serve and classify --activations client: served to those who offer it", async () => {
+/** Serves the model to one client with one vector. */
+async function withServer(
+  options: readonly string[],
+  use: (classify: readonly string[], told: () => string) => Promise<void>,
+): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "crcnn-activations-"));
   copyFileSync(SILU, join(folder, "silu.pt"));
-  const server = spawn(process.execPath, [PROGRAM, "serve", "--models", folder, "--port", "0"], {
-    stdio: ["ignore", "pipe", "inherit"],
+  // Without the model at hand, a file of two vectors would be taken for one image.
+  const first = join(folder, "first.npy");
+  writeFileSync(first, npy([12], [...inputs[0]!.data]));
+  const server = spawn(process.execPath, [PROGRAM, "serve", "--models", folder, "--port", "0", ...options], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let told = "";
+  server.stderr.setEncoding("utf8").on("data", (text: string) => {
+    told += text;
   });
   try {
     const [line] = (await once(createInterface(server.stdout), "line")) as [string];
     const url = /https?:\S+/.exec(line)![0];
-    // Without the model at hand, a file of two vectors would be taken for one image.
-    const first = join(folder, "first.npy");
-    writeFileSync(first, npy([12], [...unbatch(readNpy("variants/act-silu.input.npy"))[0]!.data]));
-    const args = ["classify", first, "--server", url, "--model", "silu", "--json"];
+    await use(["classify", first, "--server", url, "--model", "silu", "--json"], () => told);
+  } finally {
+    server.kill();
+    await once(server, "exit");
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("serve and classify --activations client: served to those who offer it", () =>
+  withServer([], async (args) => {
     const { stdout, stderr, code } = await crcnn([...args, "--activations", "client"]);
     expect(code, stderr).toBe(0);
     const [{ logits }] = linesOf(stdout) as [Line];
@@ -85,12 +105,18 @@ test("serve and classify --activations client: served to those who offer it", as
       2,
       expect.stringMatching(/--activations takes client, got "polynomial"/),
     ]);
-  } finally {
-    server.kill();
-    await once(server, "exit");
-    rmSync(folder, { recursive: true });
-  }
-});
+  }));
+
+test("serve --activations polynomial: clients need not know", () =>
+  withServer(["--activations", "polynomial", "--calibrate", VECTORS], async (args, told) => {
+    expect(told()).toMatch(/^crcnn: silu\.pt: layer 1 \(SiLU\) degree 2 on .*; 100\.0 % of the answers kept\n$/);
+    const { stdout, stderr, code } = await crcnn(args);
+    expect(code, stderr).toBe(0);
+    const [{ logits }] = linesOf(stdout) as [Line];
+    const { model, fit: found } = fit(loadFixture("variants/act-silu.pt"), { calibration: inputs });
+    expect(relativeError(Float64Array.from(logits), runModel(model, inputs[0]!).data)).toBeLessThan(1e-3);
+    expect(found.activations.map(({ degree }) => degree)).toEqual([2]);
+  }));
 
 test.each([
   [["--activations", "square"], 2, /--activations takes client or polynomial, got "square"/],
