@@ -9,7 +9,8 @@ import { evaluationCases, HOISTED_STEPS } from "./ckks/evaluation.ts";
 import { type Chain, createParty } from "./ckks/party.ts";
 import { kernelCases } from "./math/kernels.ts";
 import { type Case, type Effort, FULL, measure, QUICK, type Row } from "./measure.ts";
-import { batchBench } from "./networks/batch.ts";
+import { type BatchBench, batchBench } from "./networks/batch.ts";
+import { integerBench } from "./networks/integers.ts";
 import { NETWORKS, networkBench, YARDSTICK } from "./networks/networks.ts";
 import { printRows, printSizes, RESULTS, SIZES, type SizeRow, writeRows } from "./report.ts";
 import { createRival } from "./rival.ts";
@@ -135,9 +136,10 @@ async function benchNetworks(): Promise<void> {
 /** A batch takes seconds: two rounds of it are as long as six of anything else. */
 const BATCH_ROUNDS = 2;
 
-async function benchBatch(): Promise<void> {
-  if (options.grep && !isWanted({ name: "batch/lenet1-square", params: "N=8192" })) return;
-  const { cases, notes, close } = await batchBench();
+/** @param name As the rows' names begin. */
+async function benchBatch(name: string, open: () => Promise<BatchBench>): Promise<void> {
+  if (options.grep && !isWanted({ name, params: "N=8192" })) return;
+  const { cases, notes, close } = await open();
   const rows = measureAll("Batches of images", cases, { ...effort, rounds: Math.min(effort.rounds, BATCH_ROUNDS) });
   await close();
   for (const { name, params, micros } of rows) {
@@ -151,7 +153,8 @@ measureAll("Kernels", kernelCases());
 await benchCkks();
 await benchBfv();
 await benchNetworks();
-await benchBatch();
+await benchBatch("batch/lenet1-square", batchBench);
+await benchBatch("batch-bfv/lenet1-square", integerBench);
 if (results.length + sizes.length === 0) throw new RangeError(`no benchmark matches ${wanted}`);
 if (sizes.length > 0) {
   console.log("\nSizes");

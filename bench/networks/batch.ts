@@ -1,7 +1,7 @@
 /** LeNet-1 on a batch of images, a slot an image: microseconds for one image, against the same image alone in the packing for latency. */
 
 import { readFileSync } from "node:fs";
-import { type CompiledBatch, compile, loadTorch, runModel } from "crcnn/builder";
+import { type CompiledBatch, compile, loadTorch, runModel, type SourceModel } from "crcnn/builder";
 import type { CkksCiphertext } from "crcnn/ckks";
 import { readImages, readLabels } from "crcnn/data";
 import { createEngine, createThreadedEngine, type Engine } from "crcnn/math";
@@ -19,13 +19,13 @@ import type { Case } from "../measure.ts";
 
 /** Seen from `bench/dist/networks`. */
 const FIXTURES = new URL("../../../test/fixtures/", import.meta.url);
-const SHAPE = [1, 28, 28];
+export const SHAPE: readonly number[] = [1, 28, 28];
 /** Relative to an image's largest logit: what compile() promises by default. */
 const PRECISION = 1e-3;
 /** How far from its prediction the error of rounded weights may be. */
 const ROUNDING_FACTOR = 4;
 
-const read = (path: string): Uint8Array => readFileSync(new URL(path, FIXTURES));
+export const read = (path: string): Uint8Array => readFileSync(new URL(path, FIXTURES));
 
 export interface BatchBench {
   readonly cases: readonly Case[];
@@ -42,7 +42,7 @@ export async function batchBench(): Promise<BatchBench> {
   const plain = images.map((image) => runModel(model, image));
   const options = { inputShape: SHAPE, objective: "throughput" } as const;
   const [full, bytes] = [compile(model, options), compile(model, { ...options, weightBits: 8 })];
-  const alone = await serveAlone();
+  const alone = await serveAlone(model, images[0]!);
   const two = await createThreadedEngine({ threads: 2 });
   const notes: string[] = [];
   const servers = [
@@ -118,22 +118,25 @@ export async function batchBench(): Promise<BatchBench> {
     },
   ];
   return { cases: [...evaluations, ...client], notes, close: two.close };
+}
 
-  /** The same network for one image. */
-  async function serveAlone(): Promise<Record<"encrypt" | "evaluate" | "decrypt", () => void>> {
-    const { manifest, plans, schedules } = compile(model, { inputShape: SHAPE });
-    const owner = await createOwner(manifest);
-    const [segment] = manifest.segments;
-    const program = prepareProgram(plans[0]!, schedules[0]!, owner.evaluator.encoder);
-    const input = owner.encryptInput(segment!, images[0]!);
-    const run = (): CkksCiphertext[] => runEncrypted(program, owner.evaluator.operations, input);
-    const output = run();
-    return {
-      encrypt: () => owner.encryptInput(segment!, images[0]!).forEach(freeCiphertext),
-      evaluate: () => run().forEach(freeCiphertext),
-      decrypt: () => void owner.decryptOutput(segment!, output),
-    };
-  }
+/** LeNet-1 in the packing for latency: the yardstick of batches. */
+export async function serveAlone(
+  model: SourceModel,
+  image: Tensor,
+): Promise<Record<"encrypt" | "evaluate" | "decrypt", () => void>> {
+  const { manifest, plans, schedules } = compile(model, { inputShape: SHAPE });
+  const owner = await createOwner(manifest);
+  const [segment] = manifest.segments;
+  const program = prepareProgram(plans[0]!, schedules[0]!, owner.evaluator.encoder);
+  const input = owner.encryptInput(segment!, image);
+  const run = (): CkksCiphertext[] => runEncrypted(program, owner.evaluator.operations, input);
+  const output = run();
+  return {
+    encrypt: () => owner.encryptInput(segment!, image).forEach(freeCiphertext),
+    evaluate: () => run().forEach(freeCiphertext),
+    decrypt: () => void owner.decryptOutput(segment!, output),
+  };
 }
 
 function describe({ manifest }: CompiledBatch): { name: string; params: string } {

@@ -7,6 +7,7 @@ import {
   type Domain,
   type HeapBlock,
   limbOffset,
+  MAX_DOT_PRODUCT_TERMS,
   type MappedLimbs,
   type Polynomial,
   type Ring,
@@ -69,12 +70,43 @@ export function multiplyComponents(
       maps.variant === "hps"
         ? liftBoth(ring, maps, left, right, workspace)
         : scaleOne(ring, maps, left, right, workspace);
-    const products = tensorProduct(ring, context.dataBasis(level), maps, a, b, workspace);
+    const products = tensorProduct(ring, context.dataBasis(level), maps, [[a, b]], workspace);
     return scaleProducts(ring, context.dataBasis(level), maps, products, workspace);
   } finally {
     workspace.free();
   }
 }
+
+/**
+ * The sum of squares, scaled once: less work than squares that are added up, and one rounding. Coefficient form. By HPS, for which the context
+ * was made with `productTerms` of at least twice the number of operands.
+ *
+ * @param operands Pairs of components over one data basis; at most {@link MAX_SQUARES}.
+ */
+export function sumOfSquares(
+  context: BfvContext,
+  operands: readonly (readonly Polynomial[])[],
+): Polynomial<"coefficient">[] {
+  const { ring } = context;
+  const all = operands.flat();
+  const level = all[0]!.basis.length - 1;
+  const data = context.dataBasis(level);
+  const { hps: maps } = context.productMaps(level);
+  const workspace = createWorkspace(ring);
+  try {
+    const [limbs] = liftBoth(ring, maps, all, all, workspace);
+    const pairs = operands.map((_, i): [Limbs[], Limbs[]] => {
+      const own = limbs.slice(2 * i, 2 * i + 2);
+      return [own, own];
+    });
+    return scaleProducts(ring, data, maps, tensorProduct(ring, data, maps, pairs, workspace), workspace);
+  } finally {
+    workspace.free();
+  }
+}
+
+/** Operands of {@link sumOfSquares}: the middle component sums two products of each. */
+export const MAX_SQUARES: number = MAX_DOT_PRODUCT_TERMS / 2;
 
 function defaultVariant(
   context: BfvContext,
@@ -197,19 +229,19 @@ function scaleOne(
 }
 
 /**
- * All products of components whose indices add up alike, summed; in coefficient form, limbs that are sources of the next map already
- * multiplied for it.
+ * All products of components whose indices add up alike, summed over the pairs of operands; in coefficient form, limbs that are sources of the
+ * next map already multiplied for it.
  */
 function tensorProduct(
   ring: Ring,
   data: readonly number[],
   { auxiliary, scale }: HpsMaps | HpsOverQMaps,
-  a: readonly Limbs[],
-  b: readonly Limbs[],
+  pairs: readonly (readonly [readonly Limbs[], readonly Limbs[]])[],
   workspace: Workspace,
 ): Limbs[] {
   const { kernels, degree, moduli, tables } = ring;
   const basis = [...data, ...auxiliary];
+  const [a, b] = pairs[0]!;
   const products = Array.from({ length: a.length + b.length - 1 }, () => workspace.limbs(basis.length));
   ring.parallel(products.length * basis.length, (task) => {
     // Modulus by modulus, so that the components' limbs, which all products share, stay in the cache.
@@ -218,8 +250,8 @@ function tensorProduct(
     const index = basis[m]!;
     const out = products[c]![m]!;
     const firsts = a.map((_, i) => i).filter((i) => c - i >= 0 && c - i < b.length);
-    const lefts = firsts.map((i) => a[i]![m]!);
-    const rights = firsts.map((i) => b[c - i]![m]!);
+    const lefts = pairs.flatMap(([left]) => firsts.map((i) => left[i]![m]!));
+    const rights = pairs.flatMap(([, right]) => firsts.map((i) => right[c - i]![m]!));
     kernels.dotProduct(out, lefts, rights, degree, moduli[index]!);
     kernels.inverseNtt(out, tables[index]!);
     const j = scale.source.indexOf(index);

@@ -30,47 +30,68 @@ export interface BfvContext extends RlweContext {
   productMaps(level: number): ProductMaps;
 }
 
+export interface BfvContextOptions extends Omit<ContextOptions, "auxiliaryPrimes" | "label"> {
+  /** Products of components that are summed before one scaling: as many as a product of two ciphertexts has by default. */
+  readonly productTerms?: number | undefined;
+}
+
 /**
  * Checks parameters and computes the context. The ring gets auxiliary primes for products of ciphertexts.
  *
  * @throws CrcnnError INSECURE_PARAMETERS above the security table, OUT_OF_PRIMES; RangeError for malformed values.
  */
-export function createBfvContext(
-  parameters: BfvParameters,
-  options: Omit<ContextOptions, "auxiliaryPrimes" | "label"> = {},
-): BfvContext {
-  const { ringDegree, dataPrimes, specialPrimes, plainModulus } = parameters;
-  requirePlainModulus(parameters);
-  const lengths = new Array<number>(auxiliaryCandidates(parameters)).fill(MAX_PRIME_BITS);
-  const candidates = findNttPrimes(ringDegree, lengths, [...dataPrimes, ...specialPrimes]);
-  const { hps, hpsOverQ } = auxiliaryCounts(parameters, candidates);
-  const context = createRlweContext(parameters, {
-    ...options,
-    auxiliaryPrimes: candidates.slice(0, Math.max(hps, hpsOverQ)),
-    label: `bfv${plainModulus}`,
-  });
-  const scaled = createScaledMessages(context.ring, plainModulus, dataPrimes);
-  const maps = new Map<number, ProductMaps>();
-  return {
-    ...context,
-    parameters,
-    plainModulus,
-    scaledMessage(level) {
-      context.dataBasis(level);
-      return scaled[level]!;
-    },
-    productMaps(level) {
-      let found = maps.get(level);
-      if (!found) {
-        found = createProductMaps(context, plainModulus, level);
-        maps.set(level, found);
-      }
-      return found;
-    },
-  };
+export function createBfvContext(parameters: BfvParameters, options: BfvContextOptions = {}): BfvContext {
+  const { plainModulus, ...shared } = parameters;
+  const [context] = createBfvContexts(shared, [plainModulus], options);
+  return context!;
 }
 
-function requirePlainModulus({ plainModulus, dataPrimes }: BfvParameters): void {
+/**
+ * One context for each of several plain moduli, on one ring: keys serve them all, ciphertexts belong to one. Residues modulo several
+ * primes are integers modulo their product.
+ *
+ * @throws As {@link createBfvContext}.
+ */
+export function createBfvContexts(
+  parameters: RlweParameters,
+  plainModuli: readonly number[],
+  { productTerms, ...options }: BfvContextOptions = {},
+): BfvContext[] {
+  const { ringDegree, dataPrimes, specialPrimes } = parameters;
+  for (const plainModulus of plainModuli) requirePlainModulus({ dataPrimes, plainModulus });
+  const largest = { ringDegree, dataPrimes, plainModulus: Math.max(...plainModuli), productTerms };
+  const lengths = new Array<number>(auxiliaryCandidates(largest)).fill(MAX_PRIME_BITS);
+  const candidates = findNttPrimes(ringDegree, lengths, [...dataPrimes, ...specialPrimes]);
+  const { hps, hpsOverQ } = auxiliaryCounts(largest, candidates);
+  const shared = createRlweContext(parameters, {
+    ...options,
+    auxiliaryPrimes: candidates.slice(0, Math.max(hps, hpsOverQ)),
+  });
+  return plainModuli.map((plainModulus) => {
+    const scaled = createScaledMessages(shared.ring, plainModulus, dataPrimes);
+    const maps = new Map<number, ProductMaps>();
+    return {
+      ...shared,
+      id: `${shared.id}:bfv${plainModulus}`,
+      parameters: { ...parameters, plainModulus },
+      plainModulus,
+      scaledMessage(level) {
+        shared.dataBasis(level);
+        return scaled[level]!;
+      },
+      productMaps(level) {
+        let found = maps.get(level);
+        if (!found) {
+          found = createProductMaps(shared, plainModulus, level, productTerms);
+          maps.set(level, found);
+        }
+        return found;
+      },
+    };
+  });
+}
+
+function requirePlainModulus({ plainModulus, dataPrimes }: Pick<BfvParameters, "plainModulus" | "dataPrimes">): void {
   if (!Number.isInteger(plainModulus) || plainModulus < 2 || plainModulus >= PRIME_CEILING) {
     throw new RangeError(`plainModulus must be an integer from 2 to ${PRIME_CEILING - 1}, got ${plainModulus}`);
   }

@@ -55,16 +55,28 @@ export interface ProductParameters {
   readonly ringDegree: number;
   readonly plainModulus: number;
   readonly dataPrimes: readonly number[];
+  /** Products of components that one result sums before it is scaled: {@link HPS_MAXIMUM_COMPONENTS} by default. */
+  readonly productTerms?: number | undefined;
 }
 
 /** log2 of what each variant's auxiliary modulus is at least, for products modulo all data primes. */
-function auxiliaryBits({ ringDegree, plainModulus, dataPrimes }: ProductParameters): Record<ProductVariant, number> {
+function auxiliaryBits({
+  ringDegree,
+  plainModulus,
+  dataPrimes,
+  productTerms = HPS_MAXIMUM_COMPONENTS,
+}: ProductParameters): Record<ProductVariant, number> {
   const bits = modulusBits(dataPrimes);
   return {
-    // |t x / Q| <= t components N (Q/2)^2 / Q must be below R/2.
-    hps: bits + Math.log2((plainModulus * ringDegree * HPS_MAXIMUM_COMPONENTS) / 2) + 0.1,
+    // |t x / Q| <= t terms N (Q/2)^2 / Q must be below R/2.
+    hps: bits + Math.log2((plainModulus * ringDegree * productTerms) / 2) + 0.1,
     hpsOverQ: bits + OVER_Q_MARGIN_BITS,
   };
+}
+
+/** Auxiliary primes that a variant takes, when they are as long as can be. */
+export function auxiliaryCount(parameters: ProductParameters, variant: ProductVariant): number {
+  return Math.ceil(auxiliaryBits(parameters)[variant] / Math.log2(PRIME_CEILING));
 }
 
 /** As many primes as suffice for both variants, whichever of the largest ones they are. */
@@ -102,12 +114,33 @@ export function productCost(variant: ProductVariant, k: number, r: number, squar
   return inverse + lifted * r + scaled * (k + r) + TERM_COST * terms;
 }
 
-export function createProductMaps(context: RlweContext, plainModulus: number, level: number): ProductMaps {
+/**
+ * Work of sums of squares by HPS: `elements` are squared, `sums` scaled, for k data primes and r auxiliary ones. Passes are terms of linear
+ * combinations of limbs.
+ */
+export function squareWork(
+  k: number,
+  r: number,
+  elements: number,
+  sums: number,
+): { readonly transforms: number; readonly passes: number } {
+  return {
+    transforms: elements * 2 * (k + r) + sums * 3 * (k + r),
+    passes: elements * 2 * r * (k + 1) + sums * 3 * (r * (k + 3) + k * (r + 1)),
+  };
+}
+
+export function createProductMaps(
+  context: RlweContext,
+  plainModulus: number,
+  level: number,
+  productTerms?: number,
+): ProductMaps {
   const { ring, parameters } = context;
   const { ringDegree, dataPrimes } = parameters;
   const data = context.dataBasis(level);
   const counts = auxiliaryCounts(
-    { ringDegree, plainModulus, dataPrimes: dataPrimes.slice(0, level + 1) },
+    { ringDegree, plainModulus, dataPrimes: dataPrimes.slice(0, level + 1), productTerms },
     context.auxiliaryBasis.map((index) => ring.moduli[index]!.value),
   );
   const hpsBasis = context.auxiliaryBasis.slice(0, counts.hps);

@@ -18,7 +18,7 @@ import {
 } from "../plan/index.ts";
 import { cutAtRefreshes, type NetworkStep, networkSteps, traceShapes } from "./network.ts";
 import { searchLayout } from "./planner/search.ts";
-import type { SourceModel } from "./torch/index.ts";
+import type { SourceModel } from "./source/source-model.ts";
 
 export interface BuildOptions {
   /** Layers of the source model (0-based) before which the key's owner decrypts and encrypts afresh. */

@@ -16,7 +16,7 @@ export function coveringRange([least, greatest]: InputRange): InputRange {
 }
 
 /** Numbers in [0, 1) from a fixed sequence (mulberry32). No secret depends on them. */
-function sequence(seed: number): () => number {
+export function sequence(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

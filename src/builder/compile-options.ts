@@ -12,12 +12,17 @@ import {
 } from "../plan/index.ts";
 import type { SecurityLevel } from "../rlwe/index.ts";
 import { type InputRange, syntheticInputs } from "./calibration.ts";
-import type { SourceModel } from "./torch/index.ts";
+import type { SourceModel } from "./source/source-model.ts";
 
 export interface CompileOptions {
   /** Shape of one input without a batch axis, as `[1, 28, 28]`. */
   readonly inputShape: Shape;
-  /** Wanted error of an output, relative to the largest one; 1e-3 by default. */
+  /**
+   * "ckks", approximate numbers (the default), or "bfv", exact integers: inputs and weights are rounded to fixed point, all that follows is
+   * exact. BFV has one packing, a slot an image.
+   */
+  readonly scheme?: Scheme | undefined;
+  /** Wanted error of an output, relative to the largest one; 1e-3 by default, for scheme "bfv" 2e-2. */
   readonly precision?: number | undefined;
   /** Bits of security; 128 by default. */
   readonly security?: SecurityLevel | undefined;
@@ -36,8 +41,8 @@ export interface CompileOptions {
    */
   readonly activations?: Activations | undefined;
   /**
-   * What to optimise: "latency", the time of one image (the default), or "throughput", the images a second: then every tensor element has a
-   * ciphertext, and every slot an image.
+   * What to optimise: "latency", the time of one image (the default for scheme "ckks"), or "throughput", the images a second (for "bfv"): then
+   * every tensor element has a ciphertext, and every slot an image.
    */
   readonly objective?: Objective | undefined;
   /**
@@ -58,8 +63,13 @@ export type Activations = "client";
 export type Objective = "latency" | "throughput";
 const OBJECTIVES: readonly string[] = ["latency", "throughput"] satisfies Objective[];
 
+export type Scheme = "ckks" | "bfv";
+/** By scheme: the precision where none is asked for. A bit of precision costs BFV 2^squares bits of plain modulus. */
+const PRECISIONS: Readonly<Record<string, number>> = { ckks: 1e-3, bfv: 2e-2 } satisfies Record<Scheme, number>;
+
 /** Options with their defaults. */
 export interface ResolvedOptions {
+  readonly scheme: Scheme;
   readonly inputShape: Shape;
   readonly precision: number;
   readonly security: SecurityLevel;
@@ -81,8 +91,12 @@ const CALIBRATION_ROOM = 0.25;
 /** @throws TypeError or RangeError naming the argument, its value and what it takes. */
 export function resolveOptions(model: SourceModel, options: CompileOptions): ResolvedOptions {
   if (!Array.isArray(model?.layers)) throw new TypeError("model must be a model as loadTorch returns it");
-  const { inputShape, precision = 1e-3, security = 128, calibration, rencryptPositions = [], signal } = options ?? {};
-  const { activations, objective = "latency", weightBits } = options ?? {};
+  const { inputShape, scheme = "ckks", security = 128, calibration, rencryptPositions = [], signal } = options ?? {};
+  if (!Object.hasOwn(PRECISIONS, scheme)) {
+    throw new RangeError(`scheme must be "ckks" or "bfv", got ${JSON.stringify(scheme)}`);
+  }
+  const { precision = PRECISIONS[scheme], activations, weightBits } = options ?? {};
+  const { objective = scheme === "bfv" ? "throughput" : "latency" } = options ?? {};
   if (!Array.isArray(inputShape))
     throw new TypeError(`inputShape must be a list of sizes, as [1, 28, 28], got ${inputShape}`);
   if (inputShape.length === 0 || !inputShape.every((size) => Number.isSafeInteger(size) && size > 0)) {
@@ -99,7 +113,7 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
       `activations must be "client", or left out, got ${JSON.stringify(activations)}; polynomials are put into the model with fit`,
     );
   }
-  checkObjective(objective, weightBits);
+  checkObjective(scheme, objective, weightBits);
   const { inputCiphertexts = 1 } = options;
   if (!Number.isSafeInteger(inputCiphertexts) || inputCiphertexts < 1) {
     throw new RangeError(`inputCiphertexts must be a positive integer, got ${inputCiphertexts}`);
@@ -109,6 +123,7 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
   const inputRange = options.inputRange ?? (calibration ? rangeOf(calibration) : ([0, 1] as const));
   const samples = calibration ?? syntheticInputs(inputShape, inputRange);
   return {
+    scheme,
     inputShape,
     precision,
     security,
@@ -123,9 +138,15 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
   };
 }
 
-function checkObjective(objective: string, weightBits: number | undefined): void {
+function checkObjective(scheme: Scheme, objective: string, weightBits: number | undefined): void {
   if (!OBJECTIVES.includes(objective)) {
     throw new RangeError(`objective must be "latency" or "throughput", got ${JSON.stringify(objective)}`);
+  }
+  if (scheme === "bfv" && objective !== "throughput") {
+    throw new RangeError(
+      'scheme "bfv" runs batches, a slot an image, so objective must be "throughput", got "latency"; leave objective out, or use scheme "ckks", ' +
+        "which has a packing for one image",
+    );
   }
   if (weightBits === undefined) return;
   if (objective !== "throughput") throw new RangeError('weightBits is for objective "throughput"; leave it out');

@@ -18,6 +18,7 @@ import {
 } from "../plan/index.ts";
 import { maximumModulusBits, RING_DEGREES } from "../rlwe/index.ts";
 import { type CompiledBatch, compileBatch } from "./batch/compile-batch.ts";
+import { type CompiledIntegers, compileIntegers } from "./batch/integer/compile-integer.ts";
 import type { InputRange } from "./calibration.ts";
 import { type CompileOptions, type ResolvedOptions, resolveOptions } from "./compile-options.ts";
 import { type NetworkStep, requireChain } from "./network.ts";
@@ -30,8 +31,8 @@ import {
   SMALLEST_BITS,
 } from "./planner/parameters.ts";
 import { searchLayout } from "./planner/search.ts";
+import type { SourceModel } from "./source/source-model.ts";
 import { cutModel, type ModelStretch } from "./stretches.ts";
-import type { SourceModel } from "./torch/index.ts";
 
 /** A network ready to be run. */
 export interface CompiledNetwork {
@@ -46,6 +47,9 @@ export interface CompiledNetwork {
   readonly predictedError: number;
 }
 
+/** Options under which networks run on approximate numbers. */
+export type CkksCompileOptions = CompileOptions & { readonly scheme?: "ckks" | undefined };
+
 /** The largest of a few hundred outputs' errors is hardly ever further out than this many standard deviations. */
 export const SIGMAS = 4.5;
 /** Among plans whose prediction is better than what is asked for by this factor, time decides. */
@@ -55,7 +59,8 @@ const SUFFICIENT = 2;
 const CHAIN_SHAPES = [1, 2, 3].flatMap((alpha) => [2, 3].map((baseCount) => ({ alpha, baseCount })));
 
 /**
- * Compiles a model: for one image in the least time, or with the objective "throughput" for as many images a second as can be.
+ * Compiles a model: for one image in the least time, or with the objective "throughput" for as many images a second as can be, and with the
+ * scheme "bfv" the latter on exact integers.
  *
  * Ring degrees are tried from the smallest; at each the layout search proposes plans, and for every digit size the chain with the least
  * predicted noise is found. The cheapest one that is precise enough wins.
@@ -63,22 +68,30 @@ const CHAIN_SHAPES = [1, 2, 3].flatMap((alpha) => [2, 3].map((baseCount) => ({ a
  * @throws CrcnnError SHAPE_MISMATCH when the model does not take the input shape, NO_PARAMETERS when no ring degree reaches the precision,
  * ABORTED.
  */
+export function compile(model: SourceModel, options: CompileOptions & { readonly scheme: "bfv" }): CompiledIntegers;
 export function compile(
   model: SourceModel,
-  options: CompileOptions & { readonly objective: "throughput" },
+  options: CkksCompileOptions & { readonly objective: "throughput" },
 ): CompiledBatch;
 export function compile(
   model: SourceModel,
-  options: CompileOptions & { readonly objective?: "latency" | undefined },
+  options: CkksCompileOptions & { readonly objective?: "latency" | undefined },
 ): CompiledNetwork;
-export function compile(model: SourceModel, options: CompileOptions): CompiledNetwork | CompiledBatch;
-export function compile(model: SourceModel, options: CompileOptions): CompiledNetwork | CompiledBatch {
+export function compile(model: SourceModel, options: CkksCompileOptions): CompiledNetwork | CompiledBatch;
+export function compile(
+  model: SourceModel,
+  options: CompileOptions,
+): CompiledNetwork | CompiledBatch | CompiledIntegers;
+export function compile(
+  model: SourceModel,
+  options: CompileOptions,
+): CompiledNetwork | CompiledBatch | CompiledIntegers {
   const resolved = resolveOptions(model, options);
   const { precision, security, inputRange, signal } = resolved;
   const { stretches, largestOutput } = cutModel(model, resolved);
   if (resolved.objective === "throughput") {
     for (const { steps } of stretches) requireChain(model, steps, 'objective "throughput"');
-    return compileBatch(stretches, resolved);
+    return resolved.scheme === "bfv" ? compileIntegers(stretches, resolved) : compileBatch(stretches, resolved);
   }
   let closest: { error: number; ringDegree: number } | undefined;
   for (const ringDegree of RING_DEGREES) {

@@ -25,7 +25,7 @@ import {
   selectLayers,
   traceShapes,
 } from "./network.ts";
-import type { SourceModel } from "./torch/index.ts";
+import type { SourceModel } from "./source/source-model.ts";
 
 export interface ElementwiseOptions {
   /** Shape of what enters the first of the layers, without a batch axis. */

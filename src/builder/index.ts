@@ -1,13 +1,18 @@
 /** Models in, plans out. */
 
 export { exactOnlyRefusal } from "./activation-refusal.ts";
+export type { Architecture, LayerDescription } from "./architecture/architecture.ts";
+export { parseArchitecture } from "./architecture/parse.ts";
 export type { CompiledBatch } from "./batch/compile-batch.ts";
+export type { CompiledIntegers } from "./batch/integer/compile-integer.ts";
 export * from "./build-from-pytorch.ts";
 export { coveringRange, type InputRange, syntheticInputs } from "./calibration.ts";
 export * from "./compile.ts";
-export type { Activations, CompileOptions, Objective } from "./compile-options.ts";
+export type { Activations, CompileOptions, Objective, Scheme } from "./compile-options.ts";
 export * from "./elementwise.ts";
 export * from "./fit/index.ts";
+export { load } from "./load/load.ts";
+export type { ModelSource } from "./load/source.ts";
 export {
   describeLayer,
   type NetworkStep,
@@ -19,4 +24,7 @@ export {
   traceShapes,
   traceValues,
 } from "./network.ts";
+export * from "./onnx/index.ts";
+export { type ReadModelOptions, readModel } from "./read-model.ts";
+export { MODEL_INPUT, type SourceLayer, type SourceModel } from "./source/source-model.ts";
 export * from "./torch/index.ts";

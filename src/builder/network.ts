@@ -3,7 +3,7 @@
 import { CrcnnError } from "../errors/index.ts";
 import { formatShape, type Shape, type StepAlgebra, type Tensor } from "../plan/index.ts";
 import { exactOnlyRefusal } from "./activation-refusal.ts";
-import type { SourceLayer, SourceModel } from "./torch/index.ts";
+import type { SourceLayer, SourceModel } from "./source/source-model.ts";
 
 /** A step of a layer as the planner sees it. */
 export interface NetworkStep {

@@ -4,7 +4,7 @@ import { CrcnnError } from "../errors/index.ts";
 import { ownerLayerOf } from "../layers/index.ts";
 import type { Layer, OwnerLayer } from "../plan/index.ts";
 import { cutAtRefreshes, describeLayer, readsOf } from "./network.ts";
-import type { SourceModel } from "./torch/index.ts";
+import type { SourceModel } from "./source/source-model.ts";
 
 /** Layers that run encrypted, and those that are applied to their decrypted result. */
 export interface SharedStretch {

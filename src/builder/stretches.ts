@@ -5,7 +5,7 @@ import type { OwnerLayer, Shape, Tensor } from "../plan/index.ts";
 import type { ResolvedOptions } from "./compile-options.ts";
 import { type NetworkStep, networkSteps, requireSupported, runModel, traceShapes } from "./network.ts";
 import { cutForOwner } from "./owner-stretches.ts";
-import type { SourceModel } from "./torch/index.ts";
+import type { SourceModel } from "./source/source-model.ts";
 
 /** The layers between two encryptions: those that run encrypted, then those that the key's owner applies. */
 export interface ModelStretch {

@@ -1,16 +1,16 @@
 /** A network compiled for throughput and its key's owner in one process: for `crcnn run --objective throughput`. */
 
-import { compile, runModel } from "../builder/index.ts";
-import { createOwner } from "../owner/index.ts";
-import { createCkksBatchOperations, prepareBatchProgram, runBatch, type Tensor } from "../plan/index.ts";
-import { freeCiphertext } from "../rlwe/index.ts";
+import { runModel } from "../builder/index.ts";
+import type { Tensor } from "../plan/index.ts";
 import type { PreparedModel } from "./activations.ts";
 import { argmax, compareLogits, formatBytes, formatMilliseconds, formatParameters } from "./format.ts";
 import type { ImageSet } from "./images.ts";
 import type { EngineChoice } from "./local-network.ts";
+import { type BatchScheme, type BatchStep, openBatch } from "./open-batch.ts";
 import { type Progress, paint } from "./progress.ts";
 
 export interface BatchRunOptions extends EngineChoice {
+  readonly scheme: BatchScheme;
   readonly weightBits?: number | undefined;
   /** One an image. */
   readonly labels?: Int32Array | undefined;
@@ -18,9 +18,12 @@ export interface BatchRunOptions extends EngineChoice {
 
 /** What `--json` prints, in this order. */
 export interface BatchResult {
+  readonly scheme: BatchScheme;
   readonly images: number;
   /** Images that one batch holds. */
   readonly capacity: number;
+  /** Evaluations of a batch: under BFV one for each plain modulus. */
+  readonly evaluations: number;
   readonly argmax: readonly number[];
   /** Images with the same answer as in the clear. */
   readonly agreeing: number;
@@ -31,7 +34,7 @@ export interface BatchResult {
   readonly maxError: number;
   readonly relativeError: number;
   readonly predictedError: number;
-  /** Of a full batch, in the evaluation alone. */
+  /** Of a full batch, in its evaluations alone. */
   readonly imagesPerSecond: number;
   /** Over all batches. */
   readonly milliseconds: {
@@ -46,75 +49,57 @@ export interface BatchResult {
 
 /** Compiles a model for images, makes keys, and runs all images, a batch at a time. */
 export async function runBatches(
-  { model, activations, fitted }: PreparedModel,
+  prepared: PreparedModel,
   { images, shape, inputRange }: ImageSet,
   progress: Progress,
-  { weightBits, labels, ...engine }: BatchRunOptions,
+  { scheme, weightBits, labels, ...engine }: BatchRunOptions,
 ): Promise<BatchResult> {
   const compiling = progress.step("Choosing scales and parameters");
   await paint();
-  const { manifest, plans, costs, predictedError } = compile(model, {
-    inputShape: shape,
-    inputRange,
-    activations,
-    calibration: fitted?.samples,
-    objective: "throughput",
-    weightBits,
-  });
+  const network = openBatch(prepared, { shape, inputRange }, scheme, weightBits);
+  const { manifest, predictedError, evaluations, bytes } = network;
   compiling.done(formatParameters(manifest));
 
   const milliseconds = { keys: 0, encrypt: 0, evaluate: 0, decrypt: 0 };
-  const timed = <T>(step: keyof typeof milliseconds, from: number, result: T): T => {
-    milliseconds[step] += performance.now() - from;
-    return result;
-  };
-  const owner = timed("keys", performance.now(), await createOwner(manifest, engine));
-  const programs = plans.map((plan, i) =>
-    prepareBatchProgram(plan, createCkksBatchOperations(plan, owner.evaluator, manifest.segments[i]!)),
-  );
+  const making = performance.now();
+  const runner = await network.start(engine);
+  milliseconds.keys = performance.now() - making;
 
   const { capacity } = manifest;
+  const steps = (2 * evaluations + 1) * manifest.segments.length;
   const results: Tensor[] = [];
   for (let first = 0; first < images.length; first += capacity) {
-    let batch = images.slice(first, first + capacity).map(({ tensor }) => tensor);
-    const title = `Images ${first + 1} to ${first + batch.length} of ${images.length}`;
-    const running = progress.step(title);
-    await paint();
-    const started = performance.now();
-    for (const [i, program] of programs.entries()) {
-      const segment = manifest.segments[i]!;
-      const encrypting = performance.now();
-      const inputs = timed("encrypt", encrypting, owner.encryptBatch(segment, batch));
-      running.update(3 * i + 1, 3 * programs.length);
+    const batch = images.slice(first, first + capacity).map(({ tensor }) => tensor);
+    const running = progress.step(`Images ${first + 1} to ${first + batch.length} of ${images.length}`);
+    let done = 0;
+    const before = milliseconds.evaluate;
+    const timed = async <T>(step: BatchStep, work: () => T): Promise<T> => {
       await paint();
-      const evaluating = performance.now();
-      const outputs = timed("evaluate", evaluating, runBatch(program, inputs, { onInputDone: freeCiphertext }));
-      const decrypting = performance.now();
-      batch = timed("decrypt", decrypting, owner.decryptBatch(segment, outputs, batch.length));
-      outputs.forEach(freeCiphertext);
-    }
-    results.push(...batch);
-    running.done(`done in ${formatMilliseconds(performance.now() - started)}`);
+      const from = performance.now();
+      const result = work();
+      milliseconds[step] += performance.now() - from;
+      running.update(++done, steps);
+      return result;
+    };
+    results.push(...(await runner.run(batch, timed)));
+    running.done(`evaluated in ${formatMilliseconds(milliseconds.evaluate - before)}`);
   }
-  owner.destroy();
+  runner.close();
   const batches = Math.ceil(images.length / capacity);
   return {
+    scheme,
     ...compareAll(
       results,
-      images.map(({ tensor }) => runModel(model, tensor)),
+      images.map(({ tensor }) => runModel(prepared.model, tensor)),
       labels,
     ),
     images: images.length,
     capacity,
+    evaluations,
     predictedError,
     imagesPerSecond: (1000 * capacity * batches) / milliseconds.evaluate,
     milliseconds,
-    bytes: {
-      // Segments share their keys.
-      keys: Math.max(...costs.map(({ keyBytes }) => keyBytes)),
-      input: costs.reduce((sum, { inputBytes }) => sum + inputBytes, 0),
-      output: costs.reduce((sum, { outputBytes }) => sum + outputBytes, 0),
-    },
+    bytes,
   };
 }
 
@@ -146,7 +131,9 @@ export function describeBatch(result: BatchResult): string {
   const { milliseconds, bytes } = result;
   const percent = (part: number): string => `${(100 * part).toFixed(2)} %`;
   const lines = [
-    `${Math.round(result.imagesPerSecond)} images a second in the evaluation of full batches of ${capacity}`,
+    `${Math.round(result.imagesPerSecond)} images a second in the evaluation of full batches of ${capacity}${
+      result.evaluations > 1 ? `, ${result.evaluations} evaluations each` : ""
+    }`,
     `${agreeing} of ${images} images with the answer of the plain model`,
     `largest error ${maxError.toExponential(1)}, at most ${relativeError.toExponential(1)} of an image's largest logit (predicted ` +
       `${predictedError.toExponential(1)})`,

@@ -1,10 +1,16 @@
 /** Files that the commands read, and what comes with the package. */
 
-import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { loadTorch, requireExact, requireSupported, type SourceModel } from "../builder/index.ts";
-import { CrcnnError } from "../errors/index.ts";
+import {
+  type Architecture,
+  parseArchitecture,
+  readModel,
+  requireExact,
+  requireSupported,
+  type SourceModel,
+} from "../builder/index.ts";
+import { readLocalFile } from "../builder/load/node/read-file.ts";
 
 /** Seen from `dist/cli`, where this runs. */
 const PACKAGE = new URL("../../", import.meta.url);
@@ -21,34 +27,49 @@ export async function packageVersion(): Promise<string> {
 
 /** As many bytes as the largest model may have (256 MiB); images have less. */
 const MAX_FILE_BYTES = 2 ** 28;
-const CHUNK_BYTES = 2 ** 20;
 
 /**
  * A file that the user named, which may be a device or a pipe without an end.
  *
- * @throws CrcnnError LIMIT_EXCEEDED, and what the system says; of a folder it does not say the name, so the path is added.
+ * @throws CrcnnError LIMIT_EXCEEDED, and what the system says.
  */
-export async function readNamed(file: string): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of createReadStream(file, { highWaterMark: CHUNK_BYTES })) {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length > MAX_FILE_BYTES) {
-        throw new CrcnnError("LIMIT_EXCEEDED", `${file}: it has more than the ${MAX_FILE_BYTES} bytes that are read`);
-      }
-    }
-  } catch (error) {
-    if (error instanceof CrcnnError) throw error;
-    throw Object.assign(error as NodeJS.ErrnoException, { path: file });
-  }
-  return Buffer.concat(chunks, length);
+export function readNamed(file: string): Promise<Uint8Array> {
+  return readLocalFile(file, MAX_FILE_BYTES);
 }
 
-/** @param exactLayers Layers that are exact in the clear alone may be there: something was chosen to be done about them. */
-export async function loadModel(file: string, exactLayers = false): Promise<SourceModel> {
-  const model = loadTorch(await readNamed(file), file);
+/** The option of all commands that read a model, for citty. */
+export const modelOptions = {
+  architecture: {
+    type: "string",
+    valueHint: "FILE",
+    description:
+      'For weights without layers (a state_dict or .safetensors): a JSON file that lists the layers, as [{ "kind": "Linear", "inFeatures": 784, "outFeatures": 10 }]',
+  },
+} as const;
+
+/** What a model is read from: plain data that can go to another thread. */
+export interface ModelFile {
+  readonly bytes: Uint8Array;
+  readonly name: string;
+  readonly architecture: Architecture | undefined;
+}
+
+/** @param architecture the file that `--architecture` names. */
+export async function readModelFile(file: string, architecture: string | undefined): Promise<ModelFile> {
+  const bytes = await readNamed(file);
+  if (architecture === undefined) return { bytes, name: file, architecture };
+  const text = new TextDecoder().decode(await readNamed(architecture));
+  return { bytes, name: file, architecture: parseArchitecture(text, architecture) };
+}
+
+/**
+ * A model that can run encrypted.
+ *
+ * @param exactLayers Layers that are exact in the clear alone may be there: something was chosen to be done about them.
+ */
+export async function loadModel(file: string, architecture?: string, exactLayers = false): Promise<SourceModel> {
+  const { bytes, ...options } = await readModelFile(file, architecture);
+  const model = readModel(bytes, options);
   if (exactLayers) requireExact(model);
   else requireSupported(model);
   return model;

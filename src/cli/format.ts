@@ -1,6 +1,6 @@
 /** Figures for people. */
 
-import type { BatchManifest, PlanManifest } from "../plan/index.ts";
+import type { BatchManifest, IntegerManifest, PlanManifest } from "../plan/index.ts";
 import { maximumModulusBits, modulusBits } from "../rlwe/index.ts";
 
 export function formatBytes(bytes: number): string {
@@ -12,8 +12,9 @@ export function formatMilliseconds(milliseconds: number): string {
   return milliseconds < 1000 ? `${milliseconds.toFixed(0)} ms` : `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
-/** Ring degree, primes, modulus and what the security table allows. */
-export function formatParameters({ parameters, segments }: PlanManifest | BatchManifest): string {
+/** Ring degree, plain moduli under BFV, primes, modulus and what the security table allows. */
+export function formatParameters(manifest: PlanManifest | BatchManifest | IntegerManifest): string {
+  const { scheme, parameters, segments } = manifest;
   const { ringDegree, dataPrimes, specialPrimes, security } = parameters;
   const primes = [...dataPrimes, ...specialPrimes];
   const bits = primes.map((prime) => Math.log2(prime));
@@ -24,9 +25,15 @@ export function formatParameters({ parameters, segments }: PlanManifest | BatchM
       : `of at most ${maximumModulusBits(ringDegree, security)} for ${security}-bit security (2024 guidelines)`;
   const rounds = segments.length > 1 ? `, ${segments.length - 1} re-encryptions` : "";
   return (
-    `CKKS, N = ${ringDegree}, ${dataPrimes.length} + ${specialPrimes.length} primes of ${sizes}, ` +
+    `${scheme.toUpperCase()}, N = ${ringDegree}, ${scheme === "bfv" ? formatPlainModuli(manifest) : ""}` +
+    `${dataPrimes.length} + ${specialPrimes.length} primes of ${sizes}, ` +
     `log2(QP) = ${modulusBits(primes).toFixed(1)} ${cap}${rounds}`
   );
+}
+
+function formatPlainModuli({ plainModuli }: IntegerManifest): string {
+  const bits = Math.round(Math.log2(Math.max(...plainModuli)));
+  return `${plainModuli.length} plain ${plainModuli.length === 1 ? "modulus" : "moduli"} of ${bits} bits, `;
 }
 
 export function argmax(values: ArrayLike<number>): number {

@@ -1,14 +1,15 @@
 /** Several parameter sets, one after the other here, or at once on threads. */
 
 import { Worker } from "node:worker_threads";
-import { loadTorch } from "../builder/index.ts";
+import { readModel } from "../builder/index.ts";
 import { CrcnnError, type ErrorCode } from "../errors/index.ts";
 import type { Tensor } from "../plan/index.ts";
 import { type ParameterSet, type SetReport, type TrialOptions, tryParameterSet } from "../tester/index.ts";
+import type { ModelFile } from "./files.ts";
 
 /** What a thread is given: plain data. */
 export interface TrialTask {
-  readonly model: { readonly bytes: Uint8Array; readonly name: string };
+  readonly model: ModelFile;
   readonly image: Tensor;
   readonly set: ParameterSet;
   readonly options: TrialOptions;
@@ -19,7 +20,7 @@ export type TrialAnswer =
   | { readonly failure: { readonly code: ErrorCode | undefined; readonly message: string } };
 
 export async function runTask({ model, image, set, options }: TrialTask): Promise<SetReport> {
-  return tryParameterSet(loadTorch(model.bytes, model.name), image, set, options);
+  return tryParameterSet(readModel(model.bytes, model), image, set, options);
 }
 
 /**

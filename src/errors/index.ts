@@ -23,6 +23,8 @@ export const ERROR_CODES = {
   FOREIGN_OBJECT: "an object belongs to other parameters or another key",
   SHAPE_MISMATCH: "a tensor has another shape than the operation takes",
   UNSUPPORTED_LAYER: "a layer of the model cannot run encrypted",
+  INVALID_ARCHITECTURE: "a list of layers for weights that come without layers is not what it should be",
+  STATE_MISMATCH: "weights do not fit the architecture that was given for them",
   UNSUPPORTED_MODEL: "the model as a whole cannot be run",
   NO_PARAMETERS: "no parameters reach the wanted precision within the security table",
   VALUE_RANGE: "a value does not fit what it is encoded into",

@@ -91,6 +91,37 @@ export function divideEachRoundByLast(
   return quotients;
 }
 
+/** {@link divideEachRoundByLast} of polynomials in coefficient form, which takes no transform. */
+export function divideCoefficientsRoundByLast(
+  sources: readonly Polynomial<"coefficient">[],
+  count: number,
+): Polynomial<"coefficient">[] {
+  const [{ ring, basis }] = sources;
+  const { kernels, degree, parallel } = ring;
+  const kept = basis.slice(0, basis.length - count);
+  const dropped = basis.slice(basis.length - count);
+  const quotients = sources.map(() => allocatePolynomial(ring, kept, "coefficient"));
+  const scratch = ring.heap.allocate(sources.length * (count + 1) * degree);
+  const digits = sources.map((_, i) => dropped.map((_, j) => scratch.offset + (i * (count + 1) + j) * degree));
+  for (const [i, source] of sources.entries()) {
+    const first = limbOffset(source, kept.length);
+    ring.heap.words.copyWithin(digits[i][0], first, first + count * degree);
+  }
+  if (count > 1) {
+    parallel(sources.length, (i) => toMixedRadix(ring, digits[i], dropped, degree, digits[i][0] + count * degree));
+  }
+  parallel(sources.length * kept.length, (task) => {
+    const i = Math.floor(task / kept.length);
+    const k = task % kept.length;
+    const lift = ring.lift(dropped, kept[k]);
+    const out = limbOffset(quotients[i], k);
+    kernels.liftDigits(out, digits[i], degree, lift);
+    kernels.subtractMultiplyScalar(out, limbOffset(sources[i], k), out, lift.inverseProduct, degree, lift.target);
+  });
+  scratch.free();
+  return quotients;
+}
+
 /** -D modulo a prime. */
 function negativeProduct({ moduli }: Ring, dropped: Basis, index: number): number {
   const field = moduli[index];

@@ -3,6 +3,7 @@ export { decryptBfv, noiseBudget } from "./bfv-decrypt.ts";
 export type { BfvKeyDemand, BfvOwner, BfvOwnerRequest, EncryptedBfvTensor } from "./bfv-owner.ts";
 export * from "./decrypt.ts";
 export * from "./encrypt.ts";
+export type { IntegerOwner } from "./integer-owner.ts";
 export * from "./key-owner.ts";
 export { generateGaloisKey, generatePublicKey, generateRelinearizationKey } from "./keygen.ts";
 export type { OwnerOptions } from "./keyring.ts";

@@ -11,6 +11,7 @@ import {
   type Evaluator,
   elementsOf,
   flatLayout,
+  type IntegerManifest,
   type KeyDemand,
   type Layout,
   type PlanManifest,
@@ -35,6 +36,7 @@ import {
 import { type BfvOwner, type BfvOwnerRequest, createBfvOwner } from "./bfv-owner.ts";
 import { decryptPhase } from "./decrypt.ts";
 import { encryptSymmetric } from "./encrypt.ts";
+import { createIntegerOwner, type IntegerOwner } from "./integer-owner.ts";
 import { createKeyring, type OwnerOptions } from "./keyring.ts";
 
 /** What an owner of CKKS keys is made from: a compiled network's manifest, or bare parameters. */
@@ -100,18 +102,20 @@ export function defaultPolicy({ dataPrimes }: RlweParameters): ScalePolicy {
 /**
  * Draws a secret key and makes the evaluation keys that the manifest lists, giving way to other work between them.
  *
- * @throws CrcnnError INSECURE_PARAMETERS above the security table, ABORTED.
+ * @throws CrcnnError INSECURE_PARAMETERS above the security table, VALUE_RANGE for integers whose outputs could wrap around, ABORTED.
  */
+export async function createOwner(request: IntegerManifest, options?: OwnerOptions): Promise<IntegerOwner>;
 export async function createOwner(request: BfvOwnerRequest, options?: OwnerOptions): Promise<BfvOwner>;
 export async function createOwner(request: OwnerRequest, options?: OwnerOptions): Promise<KeyOwner>;
 export async function createOwner(
-  request: OwnerRequest | BfvOwnerRequest,
+  request: OwnerRequest | BfvOwnerRequest | IntegerManifest,
   options: OwnerOptions = {},
-): Promise<KeyOwner | BfvOwner> {
+): Promise<KeyOwner | BfvOwner | IntegerOwner> {
   throwIfAborted(options.signal);
   if (typeof request?.parameters?.ringDegree !== "number") {
     throw new TypeError("createOwner: request must be a compiled network's manifest, or { scheme, parameters }");
   }
+  if ("plainModuli" in request) return createIntegerOwner(request, options);
   return request.scheme === "bfv" ? createBfvOwner(request, options) : createCkksOwner(request, options);
 }
 

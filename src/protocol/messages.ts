@@ -9,6 +9,8 @@ import { formatShape, type Shape, sizeOf } from "../plan/index.ts";
 export interface PlanRequest {
   /** Shape of one input without a batch axis. */
   readonly inputShape: Shape;
+  /** "ckks" is what the server evaluates one input with; "bfv", which runs batches, is refused. */
+  readonly scheme?: "ckks" | undefined;
   /** Wanted error of an output relative to the largest one, in (0, 1). The server's default is 1e-3. */
   readonly precision?: number | undefined;
   /**
@@ -53,11 +55,18 @@ export function planHash(manifest: string): string {
  */
 export function parsePlanRequest(text: string): PlanRequest {
   const fields = parseObject(text, "the plan request");
-  const known = ["inputShape", "precision", "inputRange", "rencryptPositions", "activations"];
+  const known = ["inputShape", "scheme", "precision", "inputRange", "rencryptPositions", "activations"];
   const unknown = Object.keys(fields).find((name) => !known.includes(name));
   if (unknown !== undefined)
     throw invalid(`the field ${JSON.stringify(unknown)} is unknown; there are ${known.join(", ")}`);
-  const { inputShape, precision, inputRange, rencryptPositions, activations } = fields;
+  const { inputShape, scheme, precision, inputRange, rencryptPositions, activations } = fields;
+  if (scheme === "bfv") {
+    throw invalid(
+      'scheme "bfv" runs batches, a slot an image, which the server does not serve under any scheme; ask for "ckks", or run batches beside the ' +
+        "key's owner: crcnn run --scheme bfv",
+    );
+  }
+  if (scheme !== undefined && scheme !== "ckks") throw invalid('scheme must be "ckks"');
   if (!isIntegers(inputShape, 1, MAX_AXES) || inputShape.some((size) => size < 1)) {
     throw invalid(`inputShape must be a list of 1 to ${MAX_AXES} positive integers, as [1, 28, 28]`);
   }

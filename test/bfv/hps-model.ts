@@ -119,3 +119,38 @@ export function modelProduct(
     scale(component, auxiliary, primes, t, true),
   );
 }
+
+/** A sum of squares by HPS, scaled once. */
+export function modelSquares(
+  operands: readonly (readonly Coefficients[])[],
+  primes: readonly bigint[],
+  auxiliary: readonly bigint[],
+  t: bigint,
+): bigint[][] {
+  const [q, r] = [productOf(primes), productOf(auxiliary)];
+  const lifted = (component: Coefficients): bigint[] => join(component, q, lift(component, primes, auxiliary), r);
+  const squares = operands.map((operand) => {
+    const components = operand.map(lifted);
+    return tensor(components, components, q * r);
+  });
+  return squares
+    .reduce((sum, square) => sum.map((component, c) => component.map((x, i) => mod(x + square[c]![i]!, q * r))))
+    .map((component) => lift(scale(component, primes, auxiliary, t, true), auxiliary, primes));
+}
+
+/** round(t/Q times the sum of the squares of centred components) modulo Q. */
+export function textbookSquares(
+  operands: readonly (readonly Coefficients[])[],
+  primes: readonly bigint[],
+  t: bigint,
+): bigint[][] {
+  const q = productOf(primes);
+  const room = 8n * BigInt(operands.length * operands[0]![0]!.length) * q * q;
+  const squares = operands.map((operand) => {
+    const centred = operand.map((component) => component.map((value) => mod(modCentred(value, q), room)));
+    return tensor(centred, centred, room);
+  });
+  return squares
+    .reduce((sum, square) => sum.map((component, c) => component.map((x, i) => mod(x + square[c]![i]!, room))))
+    .map((component) => component.map((value) => mod(divideRound(t * modCentred(value, room), q), q)));
+}

@@ -6,6 +6,7 @@ import { crcnn, fixture, npy } from "./process.ts";
 
 const LENET = fixture("models/lenet1-square/lenet1-square.pt");
 const LINEAR = fixture("variants/linear-plain.pt");
+const WEIGHTS = fixture("old-torch/linear.torch1.13.1.pth");
 const VECTORS = fixture("variants/linear-plain.input.npy");
 const DIGIT = fixture("data/digit7-a.png");
 const NOWHERE = "http://127.0.0.1:47114";
@@ -18,6 +19,11 @@ beforeAll(() => {
   writeFileSync(here("note.txt"), "dear network,\nwhat is this?\n");
   writeFileSync(here("empty.pt"), "");
   writeFileSync(here("note.pt"), "no model");
+  writeFileSync(here("square.json"), '[{ "kind": "square" }]');
+  writeFileSync(
+    here("flatten.json"),
+    '[{ "kind": "Flatten", "startDim": "1" }, { "kind": "Linear", "inFeatures": 784, "outFeatures": 10 }]',
+  );
   writeFileSync(here("nan.npy"), npy([12], [...new Array(11).fill(0), Number.NaN]));
   writeFileSync(here("square.npy"), npy([32, 32], new Array(1024).fill(0.5)));
 });
@@ -44,6 +50,31 @@ describe("crcnn run says in one line what is wrong and what would be right", () 
     ["an empty file", () => [here("empty.pt"), DIGIT], [/empty\.pt/]],
     ["a text file as the model", () => [here("note.pt"), DIGIT], [/text file/, /torch\.save/]],
     ["an image as the model", () => [DIGIT, DIGIT], [/digit7-a\.png/, /torch\.save/]],
+    [
+      "weights without layers",
+      () => [WEIGHTS, DIGIT],
+      [/linear[^:]*\.pth: it holds a state_dict/, /--architecture FILE\.json/],
+    ],
+    [
+      "weights of another network",
+      () => [WEIGHTS, DIGIT, "--architecture", fixture("architectures/tenseal-net.json")],
+      [/\.pth: its state_dict has no entry "0\.weight", which architecture\[0\] \(Conv2d\) needs/],
+    ],
+    [
+      "an architecture that is none",
+      () => [WEIGHTS, DIGIT, "--architecture", here("square.json")],
+      [/square\.json: architecture\[0\]\.kind must be one of/],
+    ],
+    [
+      "an architecture with a bad option",
+      () => [WEIGHTS, DIGIT, "--architecture", here("flatten.json")],
+      [/\.pth: architecture\[0\]\.startDim must be an integer/],
+    ],
+    [
+      "a missing architecture",
+      () => [WEIGHTS, DIGIT, "--architecture", here("no.json")],
+      [/no\.json: there is no such file/],
+    ],
     ["a pickle that would run code", () => [fixture("evil/pickle/os-system.pt"), DIGIT], [/os\.system/, /not run/]],
     ["a missing model", () => [here("missing.pt"), DIGIT], [/missing\.pt: there is no such file/]],
     ["a folder as the model", () => [folder, DIGIT], [/it is a folder/]],

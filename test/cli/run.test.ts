@@ -31,6 +31,44 @@ function expectClose(found: readonly number[], expected: ArrayLike<number>, rela
 
 const LENET = fixture("models/lenet1-square/lenet1-square.pt");
 
+test("weights run with their architecture from a file", async () => {
+  const architecture = fixture("architectures/lenet1-square.json");
+  const weights = fixture("models/lenet1-square/lenet1-square.safetensors");
+  const digits = fixture("data/mnist16-images-idx3-ubyte.gz");
+  const { stdout, stderr, code } = await crcnn([
+    "run",
+    weights,
+    digits,
+    "--architecture",
+    architecture,
+    "--json",
+    "--first",
+    "1",
+  ]);
+  expect(code, stderr).toBe(0);
+  const [expected] = unbatch(readNpy("models/lenet1-square/lenet1-square.logits.npy"));
+  const [{ logits, plainLogits }] = parse(stdout) as [Line];
+  expectClose(plainLogits, expected!.data, 1e-6);
+  expectClose(logits, expected!.data, 3e-4);
+});
+
+test("an ONNX model runs as its torch file does", async () => {
+  const model = fixture("models/lenet1-square/lenet1-square.op18.dynamo.onnx");
+  const { stdout, stderr, code } = await crcnn([
+    "run",
+    model,
+    fixture("data/mnist16-images-idx3-ubyte.gz"),
+    "--json",
+    "--first",
+    "1",
+  ]);
+  expect(code, stderr).toBe(0);
+  const [expected] = unbatch(readNpy("models/lenet1-square/lenet1-square.logits.npy"));
+  const [{ logits, plainLogits }] = parse(stdout) as [Line];
+  expectClose(plainLogits, expected!.data, 1e-6);
+  expectClose(logits, expected!.data, 3e-4);
+});
+
 test("run --json on a gzipped IDX file: one line an image, the figures of PyTorch", async () => {
   const file = fixture("data/mnist16-images-idx3-ubyte.gz");
   const { stdout, stderr, code } = await crcnn(["run", LENET, file, "--json", "--first", "3"]);
@@ -190,4 +228,47 @@ test("run --objective throughput: all images at once, one line of JSON, accuracy
   expect(text.code, text.stderr).toBe(0);
   expect(text.stdout).toMatch(/^\d+ images a second in the evaluation of full batches of \d+\n16 of 16 images/);
   expect(text.stdout).toMatch(/accuracy [\d.]+ %, of the plain model [\d.]+ %/);
+});
+
+test("run --scheme bfv: a batch on integers, and what the scheme cannot do in one line", async () => {
+  const model = fixture("models/linear/linear.pt");
+  const images = fixture("data/mnist16-images-idx3-ubyte.gz");
+  const { stdout, stderr, code } = await crcnn(["run", model, images, "--scheme", "bfv", "--json"]);
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/BFV, N = \d+, \d plain mod.* of \d+ bits, .*128-bit security/);
+  const result = JSON.parse(stdout);
+  const recorded = unbatch(readNpy("models/linear/linear.logits.npy"));
+  expect(result.argmax).toEqual(recorded.map(({ data }) => data.indexOf(Math.max(...data))));
+  expect(result).toMatchObject({ scheme: "bfv", images: 16, agreeing: 16 });
+  expect(result.capacity).toBeGreaterThanOrEqual(1024);
+  expect(result.relativeError).toBeLessThan(2e-2);
+  const text = await crcnn([
+    "run",
+    model,
+    images,
+    "--scheme",
+    "bfv",
+    "--objective",
+    "throughput",
+    "--weight-bits",
+    "6",
+  ]);
+  expect(text.code, text.stderr).toBe(0);
+  expect(text.stdout).toMatch(/^\d+ images a second in the evaluation of full batches of \d+/);
+
+  for (const [args, message] of [
+    [
+      ["run", model, images, "--scheme", "bfv", "--objective", "latency"],
+      /leave --objective out, or use --scheme ckks/,
+    ],
+    [["run", model, images, "--scheme", "bgv"], /--scheme takes ckks or bfv/],
+    [
+      ["classify", images, "--server", "http://127.0.0.1:9", "--model", "linear", "--scheme", "bfv"],
+      /servers do not; use crcnn run --scheme bfv/,
+    ],
+  ] as const) {
+    const refused = await crcnn(args);
+    expect({ code: refused.code, lines: refused.stderr.trim().split("\n").length }).toEqual({ code: 2, lines: 1 });
+    expect(refused.stderr).toMatch(message);
+  }
 });

@@ -66,6 +66,13 @@ describe("crcnn test-parameters", () => {
     expect(ckks!.argmax_agrees).toBe(true);
   });
 
+  test("weights with their architecture, also on threads", async () => {
+    const file = configuration({ encryption_parameters: [SEED, { scheme: "ckks" }], max_threads: 2 });
+    const model = [fixture("old-torch/linear.torch1.13.1.pth"), "--architecture", fixture("architectures/linear.json")];
+    const reports = reportsOf(await crcnn(["test-parameters", file, "--model", ...model, "--image", DIGIT]));
+    expect(reports.map(({ argmax_agrees }) => argmax_agrees)).toEqual([true, true]);
+  });
+
   test("a data set by its name, from the folder named; flags go before the file's fields", async () => {
     const raw = join(folder, "data", "MNIST", "raw");
     mkdirSync(raw, { recursive: true });

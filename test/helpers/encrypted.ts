@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
-import { type CompiledNetwork, loadTorch, type SourceModel } from "../../src/builder/index.ts";
+import { type CompiledNetwork, readModel, type SourceModel } from "../../src/builder/index.ts";
 import { createOwner, type KeyOwner } from "../../src/owner/index.ts";
 import { freeProgram, prepareProgram, runEncrypted, type Tensor } from "../../src/plan/index.ts";
 
 /** A model under test/fixtures. */
 export function loadFixture(path: string): SourceModel {
-  return loadTorch(readFileSync(new URL(`../fixtures/${path}`, import.meta.url)), path);
+  return readModel(readFileSync(new URL(`../fixtures/${path}`, import.meta.url)), { name: path });
 }
 
 /** Runs a compiled network of any number of segments on inputs, refreshing between segments, with one owner for all. */

@@ -1,7 +1,7 @@
 /** What every trained network must show, small or large. */
 
 import { expect } from "vitest";
-import { compile, runModel, SIGMAS } from "../../src/builder/index.ts";
+import { compile, runModel, SIGMAS, type SourceModel } from "../../src/builder/index.ts";
 import { runClear } from "../../src/plan/index.ts";
 import { maximumModulusBits, modulusBits } from "../../src/rlwe/index.ts";
 import { argmax, loadFixture, runCompiled } from "./encrypted.ts";
@@ -18,9 +18,13 @@ export function relativeError(actual: Float64Array, expected: Float64Array): num
  * gave for them in double precision.
  *
  * @param samples the name of its images under test/fixtures/samples.
+ * @param model where it does not come as a whole torch file.
  */
-export async function expectTrainedNetwork(name: string, samples: string): Promise<void> {
-  const model = loadFixture(`models/${name}/${name}.pt`);
+export async function expectTrainedNetwork(
+  name: string,
+  samples: string,
+  model: SourceModel = loadFixture(`models/${name}/${name}.pt`),
+): Promise<void> {
   const inputs = unbatch(readNpy(`samples/${samples}.input.npy`));
   const logits = unbatch(readNpy(`models/${name}/${name}.logits.npy`));
   expect(inputs).toHaveLength(16);

@@ -4,6 +4,7 @@ import {
   addPolynomials,
   type Basis,
   copyPolynomial,
+  divideCoefficientsRoundByLast,
   divideEachRoundByLast,
   divideRoundByLast,
   expandUniform,
@@ -48,6 +49,9 @@ describe("divideRoundByLast equals BigInt", () => {
     expect(quotient.basis).toEqual(kept);
     expect(toBigints(quotient)).toEqual(coefficients.map((x) => mod(divideRound(x, divisor), quotientModulus)));
     expect(toBigints(source)).toEqual(coefficients);
+    const [fromCoefficients] = divideCoefficientsRoundByLast([fromBigints(ring, basis, coefficients)], count);
+    expect(fromCoefficients).toMatchObject({ domain: "coefficient", basis: kept });
+    expect(toBigints(fromCoefficients!)).toEqual(toBigints(quotient));
   });
 
   test.each<[Basis, number]>([

@@ -19,6 +19,7 @@ test("a plan request survives the wire", () => {
   const request = { inputShape: [3, 32, 32], precision: 1e-4, inputRange: [-2, 4], rencryptPositions: [1, 3] };
   expect(parsePlanRequest(JSON.stringify(request))).toEqual(request);
   expect(parsePlanRequest('{"inputShape":[784]}')).toEqual({ inputShape: [784] });
+  expect(parsePlanRequest('{"inputShape":[784],"scheme":"ckks"}')).toEqual({ inputShape: [784] });
 });
 
 test.each([
@@ -37,6 +38,8 @@ test.each([
   ['{"inputShape":[1],"inputRange":[0,null]}', /inputRange/],
   ['{"inputShape":[1],"rencryptPositions":[0.5]}', /rencryptPositions/],
   ['{"inputShape":[1],"security":0}', /"security" is unknown/],
+  ['{"inputShape":[1],"scheme":"bgv"}', /scheme must be "ckks"/],
+  ['{"inputShape":[1],"scheme":"bfv"}', /batches, .* which the server does not serve .* crcnn run --scheme bfv/],
 ])("a plan request %s is refused with the reason", (text, reason) => {
   expectRefusal(() => parsePlanRequest(text), "INVALID_MESSAGE", reason);
 });

@@ -65,6 +65,6 @@ export async function buildPage(project: string): Promise<string> {
     worker: { format: "es" },
     build: { outDir, target: "es2022", modulePreload: { polyfill: false } },
   });
-  copyFileSync(join(project, "input.json"), join(outDir, "input.json"));
+  for (const name of ["input.json", "model.pt"]) copyFileSync(join(project, name), join(outDir, name));
   return outDir;
 }

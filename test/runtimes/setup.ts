@@ -62,8 +62,10 @@ function writePrograms(project: string): void {
       outputText.replaceAll('.ts", import.meta', '.js", import.meta'),
     );
   }
+  const model = readFileSync(join(fixtures, "models", "lenet1-square", "lenet1-square.pt"));
+  writeFileSync(join(project, "model.pt"), model);
   const input: Input = {
-    model: readFileSync(join(fixtures, "models", "lenet1-square", "lenet1-square.pt"), "base64"),
+    model: model.toString("base64"),
     images: readFileSync(join(fixtures, "data", IMAGES), "base64"),
     count: COUNT,
   };

@@ -2,7 +2,7 @@
 
 import { CrcnnError } from "../../errors/index.ts";
 import type { Layer, Tensor } from "../../plan/index.ts";
-import type { SourceLayer } from "../torch/index.ts";
+import type { SourceLayer } from "../source/source-model.ts";
 import { type Interval, toMonomials } from "./chebyshev.ts";
 import type { FitDegree, ResolvedFitOptions } from "./fit-options.ts";
 import { type Density, fitLeastSquares, measureDensity } from "./least-squares.ts";

@@ -4,7 +4,7 @@ import { CrcnnError } from "../../errors/index.ts";
 import { polynomialLayer } from "../../layers/index.ts";
 import type { Layer } from "../../plan/index.ts";
 import { describeLayer, traceShapes } from "../network.ts";
-import type { SourceLayer, SourceModel } from "../torch/index.ts";
+import type { SourceLayer, SourceModel } from "../source/source-model.ts";
 import { type AnswerComparison, compareAnswers } from "./answers.ts";
 import { type ActivationInputs, degreesFor, type FittedActivation, fitActivation, measureInputs } from "./fit-layer.ts";
 import { type FitDegree, type FitOptions, type ResolvedFitOptions, resolveFitOptions } from "./fit-options.ts";

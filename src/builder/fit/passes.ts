@@ -2,7 +2,7 @@
 
 import type { Layer, Tensor } from "../../plan/index.ts";
 import { readsOf } from "../network.ts";
-import type { SourceModel } from "../torch/index.ts";
+import type { SourceModel } from "../source/source-model.ts";
 
 /** What is there before a layer: the values that it and later layers read, by number, each for all inputs. */
 export interface Pass {

@@ -1,8 +1,10 @@
 /** Names files that are no torch.save(model) archive, so that the error can say what they are and what would be right. */
 
 import { CrcnnError, type ErrorCode } from "../../errors/index.ts";
+import { isOnnx } from "../onnx/is-onnx.ts";
 
 const SAVE_AGAIN = "save the network with torch.save(model, path)";
+const USE_LOAD = "read it with load(source, { architecture })";
 const FETCH_AGAIN = "download the file itself";
 
 type Verdict = readonly [code: ErrorCode, what: string, remedy: string];
@@ -40,12 +42,9 @@ function classify(bytes: Uint8Array): Verdict {
   }
   // The header's length, then JSON: https://github.com/huggingface/safetensors#format.
   if (start[8] === "{" && start.startsWith("\0\0", 6)) {
-    return ["UNSUPPORTED_FILE", "it is a safetensors file, which holds weights without layers", SAVE_AGAIN];
+    return ["UNSUPPORTED_FILE", "it is a safetensors file, which holds weights without layers", USE_LOAD];
   }
-  // ModelProto: ir_version as field 1, a varint, then field 2 (producer) or another early field.
-  if (bytes[0] === 0x08 && bytes[1] < 0x20 && [0x12, 0x3a, 0x42].includes(bytes[2])) {
-    return ["UNSUPPORTED_FILE", "it looks like an ONNX model, which is not read here", SAVE_AGAIN];
-  }
+  if (isOnnx(bytes)) return ["UNSUPPORTED_FILE", "it is an ONNX model", "read it with load(source)"];
   if (/^[\s -~]*$/.test(start)) return ["UNSUPPORTED_FILE", "it is a text file", SAVE_AGAIN];
   return ["INVALID_FILE", "it is not a file of torch.save, or damaged", SAVE_AGAIN];
 }

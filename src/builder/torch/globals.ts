@@ -7,6 +7,7 @@
  */
 
 import { CrcnnError } from "../../errors/index.ts";
+import { printable } from "../source/text.ts";
 import {
   describe,
   type KnownFunction,
@@ -18,7 +19,6 @@ import {
 } from "./pickle-values.ts";
 import { PYTHON_MODULES } from "./python-modules.ts";
 import { rebuildTensor, STORAGE_TYPES } from "./tensors.ts";
-import { printable } from "./text.ts";
 
 export type Global = ModuleClass | KnownFunction | StorageType | TorchConstant;
 

@@ -1,2 +1,1 @@
 export { loadTorch } from "./load.ts";
-export { MODEL_INPUT, type SourceLayer, type SourceModel } from "./source-model.ts";

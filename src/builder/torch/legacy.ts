@@ -5,11 +5,11 @@
  */
 
 import { CrcnnError } from "../../errors/index.ts";
+import { printable } from "../source/text.ts";
 import { MAX_PICKLE_BYTES } from "./limits.ts";
 import { readPickle } from "./pickle-reader.ts";
 import { ofKind, type PickleValue, type Storage } from "./pickle-values.ts";
 import { checkSameStorage, storageClaim } from "./tensors.ts";
-import { printable } from "./text.ts";
 import { unpickleNext } from "./unpickle.ts";
 
 /** The opcode PROTO, which begins every pickle but one of Python 2's first protocols. */

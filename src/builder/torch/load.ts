@@ -1,14 +1,12 @@
 /** The entry to the reader of torch files. */
 
-import { CrcnnError } from "../../errors/index.ts";
+import { requireFileSize, withFileName } from "../source/file.ts";
+import type { SourceModel } from "../source/source-model.ts";
 import { openArchive } from "./archive.ts";
 import { isLegacy, readLegacy } from "./legacy.ts";
-import { MAX_FILE_BYTES } from "./limits.ts";
 import { toModel } from "./modules.ts";
 import type { PickleValue } from "./pickle-values.ts";
-import type { SourceModel } from "./source-model.ts";
 import { storageLoader } from "./tensors.ts";
-import { printable } from "./text.ts";
 import { unpickle } from "./unpickle.ts";
 
 /**
@@ -28,20 +26,12 @@ import { unpickle } from "./unpickle.ts";
 export function loadTorch(bytes: Uint8Array, name = "model"): SourceModel {
   if (!(bytes instanceof Uint8Array))
     throw new TypeError("bytes must be a Uint8Array: the content of a file, not its name");
-  const explain = (error: CrcnnError): CrcnnError =>
-    new CrcnnError(error.code, `${printable(name)}: ${error.message}`, { cause: error });
-  try {
-    return toModel(readTorchFile(bytes), explain);
-  } catch (error) {
-    throw error instanceof CrcnnError ? explain(error) : error;
-  }
+  return withFileName(name, (explain) => toModel(readTorchFile(bytes), explain));
 }
 
 /** The object that a file of torch.save holds, as inert data. Errors as those of {@link loadTorch}, without the file's name. */
 export function readTorchFile(bytes: Uint8Array): PickleValue {
-  if (bytes.length > MAX_FILE_BYTES) {
-    throw new CrcnnError("LIMIT_EXCEEDED", `the file has ${bytes.length} bytes, at most ${MAX_FILE_BYTES} are read`);
-  }
+  requireFileSize(bytes);
   if (isLegacy(bytes)) return readLegacy(bytes);
   const archive = openArchive(bytes);
   return unpickle(archive.pickle, storageLoader(archive));

@@ -46,10 +46,12 @@ import {
   zeroPad2dLayer,
 } from "../../layers/index.ts";
 import type { Layer } from "../../plan/index.ts";
-import { dictOf, type ElementBudget, type ModuleState, moduleState } from "./module-state.ts";
+import { adviceFor } from "../source/refusals.ts";
+import { printable } from "../source/text.ts";
+import type { ElementBudget } from "../source/weights.ts";
+import { withLabel } from "../source/with-label.ts";
+import { dictOf, type ModuleState, moduleState } from "./module-state.ts";
 import { className, type ModuleObject } from "./pickle-values.ts";
-import { adviceFor } from "./refusals.ts";
-import { printable } from "./text.ts";
 
 const TORCH = /^torch\.nn\./;
 const HOOKS = ["_forward_hooks", "_forward_pre_hooks"];
@@ -246,17 +248,6 @@ function checkShape(state: ModuleState, shape: readonly number[], stated: readon
       "INVALID_FILE",
       `${state.label}: its weight is ${shape.join("x")}, its attributes say otherwise`,
     );
-  }
-}
-
-/** Runs a factory; what it finds wrong with an option is the file's fault, not the caller's. */
-function withLabel(label: string, make: () => Layer): Layer {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof CrcnnError && error.code !== "SHAPE_MISMATCH") throw error;
-    if (!(error instanceof Error)) throw error;
-    throw new CrcnnError("INVALID_FILE", `${label}: ${error.message}`, { cause: error });
   }
 }
 

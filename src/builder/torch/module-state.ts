@@ -2,15 +2,11 @@
 
 import { CrcnnError } from "../../errors/index.ts";
 import type { Tensor } from "../../plan/index.ts";
-import { MAX_AXES, MAX_ELEMENTS } from "./limits.ts";
+import { MAX_AXES } from "../source/limits.ts";
+import { printable } from "../source/text.ts";
+import { type ElementBudget, requireFinite, spendElements } from "../source/weights.ts";
 import { describe, type ModuleObject, ofKind, type PickleDict, type PickleValue } from "./pickle-values.ts";
 import { readElements } from "./tensors.ts";
-import { printable } from "./text.ts";
-
-/** Counts the weights of all layers of a model against the limit. */
-export interface ElementBudget {
-  spent: number;
-}
 
 type Scalar = null | boolean | number | string;
 /** What the attributes of the layers known here are. */
@@ -39,10 +35,7 @@ export function moduleState(object: ModuleObject, label: string, budget: Element
     if (value === null) return undefined;
     const view = ofKind(value, "tensor");
     if (view === undefined) throw new CrcnnError("INVALID_FILE", `${label}: its ${name} is not a tensor`);
-    budget.spent += view.shape.reduce((product, length) => product * length, 1);
-    if (budget.spent > MAX_ELEMENTS) {
-      throw new CrcnnError("LIMIT_EXCEEDED", `${label}: the network has more than ${MAX_ELEMENTS} weights up to here`);
-    }
+    spendElements(budget, view.shape, label);
     const data = readElements(view);
     if (data === undefined) {
       throw new CrcnnError(
@@ -50,8 +43,7 @@ export function moduleState(object: ModuleObject, label: string, budget: Element
         `${label}: its ${name} is ${view.storage.dtype.name}: save model.float()`,
       );
     }
-    const bad = data.findIndex((element) => !Number.isFinite(element));
-    if (bad >= 0) throw new CrcnnError("INVALID_FILE", `${label}: its ${name} is ${data[bad]} at element ${bad}`);
+    requireFinite(data, label, name);
     return { shape: view.shape, data };
   }
 

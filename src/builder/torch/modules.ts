@@ -1,15 +1,15 @@
 /** From the object that a file holds to the layers of a model, in the order in which they run. */
 
 import { CrcnnError } from "../../errors/index.ts";
-import { exactOnlyRefusal } from "../activation-refusal.ts";
-import { MAX_LAYERS } from "./limits.ts";
+import { PASS_ARCHITECTURE } from "../source/file.ts";
+import { MAX_LAYERS } from "../source/limits.ts";
+import { adviceFor } from "../source/refusals.ts";
+import { layerOrRefusal } from "../source/refused-layer.ts";
+import type { SourceLayer, SourceModel } from "../source/source-model.ts";
+import { printable } from "../source/text.ts";
 import { isKnownLayer, labelOf, makeLayer } from "./make-layer.ts";
-import { dictOf, type ElementBudget } from "./module-state.ts";
+import { dictOf } from "./module-state.ts";
 import { className, describe, type ModuleObject, ofKind, type PickleValue } from "./pickle-values.ts";
-import { adviceFor } from "./refusals.ts";
-import { refusedLayer } from "./refused-layer.ts";
-import type { SourceLayer, SourceModel } from "./source-model.ts";
-import { printable } from "./text.ts";
 
 const SEQUENTIAL = "torch.nn.modules.container.Sequential";
 const SAVE_MODEL = "save the network itself with torch.save(model, path)";
@@ -29,7 +29,13 @@ export function toModel(root: PickleValue, explain: (error: CrcnnError) => Crcnn
   const budget = { spent: 0 };
   const layers: SourceLayer[] = [];
   for (const { object, position } of walk(checkRoot(model))) {
-    const layer = made.get(object) ?? layerOrRefusal(object, position, budget, explain);
+    const layer =
+      made.get(object) ??
+      layerOrRefusal(
+        { kind: printable(object.type.name), label: labelOf(object, position) },
+        () => makeLayer(object, position, budget),
+        explain,
+      );
     made.set(object, layer);
     layers.push({ position, index: layers.length, ...layer });
   }
@@ -37,24 +43,6 @@ export function toModel(root: PickleValue, explain: (error: CrcnnError) => Crcnn
     throw new CrcnnError("UNSUPPORTED_MODEL", "its torch.nn.Sequential is empty: there is nothing to run");
   }
   return { layers };
-}
-
-function layerOrRefusal(
-  object: ModuleObject,
-  position: string,
-  budget: ElementBudget,
-  explain: (error: CrcnnError) => CrcnnError,
-): Pick<SourceLayer, "layer" | "refusal"> {
-  try {
-    const layer = makeLayer(object, position, budget);
-    return layer.exactOnly
-      ? { layer, refusal: explain(exactOnlyRefusal(labelOf(object, position), layer)) }
-      : { layer };
-  } catch (error) {
-    if (!(error instanceof CrcnnError && error.code === "UNSUPPORTED_LAYER")) throw error;
-    const refusal = explain(error);
-    return { layer: refusedLayer(printable(object.type.name), refusal), refusal };
-  }
 }
 
 interface Located {
@@ -103,7 +91,7 @@ function checkRoot(model: ModuleObject): ModuleObject {
   }
   throw new CrcnnError(
     "UNSUPPORTED_MODEL",
-    `its network is of the class ${name}, whose forward is code and not in the file: save it as a torch.nn.Sequential`,
+    `its network is of the class ${name}, whose forward is code and not in the file: list its layers, load(source, { architecture }) or --architecture FILE.json, or save it as a torch.nn.Sequential`,
   );
 }
 
@@ -114,7 +102,7 @@ function notAModel(root: PickleValue): CrcnnError {
   if (root instanceof Map) {
     const tensors = [...root.values()].some((value) => ofKind(value, "tensor"));
     const what = tensors ? "a state_dict (weights without layers)" : "a dictionary, perhaps a training checkpoint";
-    return new CrcnnError("UNSUPPORTED_FILE", `it holds ${what}, not a network: ${SAVE_MODEL}`);
+    return new CrcnnError("UNSUPPORTED_FILE", `it holds ${what}, not a network: ${PASS_ARCHITECTURE}`);
   }
   return new CrcnnError("INVALID_FILE", `it holds ${describe(root)}, not a network: ${SAVE_MODEL}`);
 }

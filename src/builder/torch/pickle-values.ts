@@ -3,12 +3,8 @@
  * and its state. Dictionaries are Maps, so a key such as `__proto__` is a key like any other.
  */
 
-/** An element type: PyTorch's name and its width. Only those with `read` can be weights. */
-export interface Dtype {
-  readonly name: string;
-  readonly bytes: number;
-  readonly read?: (view: DataView, at: number, littleEndian: boolean) => number;
-}
+import type { ElementType } from "../source/element-types.ts";
+import { printable } from "../source/text.ts";
 
 /** A strided view of a storage; every element that it reaches lies inside. */
 export interface TensorView {
@@ -56,7 +52,7 @@ export interface KnownFunction {
 /** torch.FloatStorage and its like: the element type of a storage. */
 export interface StorageType {
   readonly kind: "storage-type";
-  readonly dtype: Dtype;
+  readonly dtype: ElementType;
 }
 
 /** A torch constant such as torch.float16. */
@@ -87,7 +83,7 @@ export type PickleValue =
 /** Raw elements of one or several tensors. */
 export interface Storage {
   readonly kind: "storage";
-  readonly dtype: Dtype;
+  readonly dtype: ElementType;
   readonly bytes: Uint8Array;
   readonly littleEndian: boolean;
   /** Number of elements. */
@@ -110,9 +106,9 @@ export function describe(value: PickleValue): string {
   }
   switch (value.kind) {
     case "module":
-      return `a ${className(value.type)}`;
+      return `a ${printable(className(value.type))}`;
     case "class":
-      return `the class ${className(value)}`;
+      return `the class ${printable(className(value))}`;
     case "function":
     case "constant":
       return value.name;

@@ -1,20 +1,21 @@
 /** Storages and the tensors that look into them, checked when the pickle names them and read only when a layer needs them. */
 
 import { CrcnnError } from "../../errors/index.ts";
+import { BFLOAT16, type ElementType, FLOAT16, FLOAT32, FLOAT64 } from "../source/element-types.ts";
+import { MAX_AXES, MAX_ELEMENTS } from "../source/limits.ts";
+import { printable } from "../source/text.ts";
 import type { TorchArchive } from "./archive.ts";
-import { MAX_AXES, MAX_ELEMENTS } from "./limits.ts";
-import { type Dtype, ofKind, type PickleValue, type Storage, type TensorView } from "./pickle-values.ts";
-import { printable } from "./text.ts";
+import { describe, ofKind, type PickleValue, type Storage, type TensorView } from "./pickle-values.ts";
 
 /** Storages are numbered: from 0 in archives, by their address in files from before torch 1.6. */
 const KEY = /^\d{1,20}$/;
 
 /** PyTorch's storage classes, all in the module `torch`. */
-export const STORAGE_TYPES: ReadonlyMap<string, Dtype> = new Map<string, Dtype>([
-  ["FloatStorage", { name: "float32", bytes: 4, read: (view, at, little) => view.getFloat32(at, little) }],
-  ["DoubleStorage", { name: "float64", bytes: 8, read: (view, at, little) => view.getFloat64(at, little) }],
-  ["HalfStorage", { name: "float16", bytes: 2, read: (view, at, little) => halfToNumber(view.getUint16(at, little)) }],
-  ["BFloat16Storage", { name: "bfloat16", bytes: 2, read: (view, at, little) => bfloat16ToNumber(view, at, little) }],
+export const STORAGE_TYPES: ReadonlyMap<string, ElementType> = new Map<string, ElementType>([
+  ["FloatStorage", FLOAT32],
+  ["DoubleStorage", FLOAT64],
+  ["HalfStorage", FLOAT16],
+  ["BFloat16Storage", BFLOAT16],
   ["LongStorage", { name: "int64", bytes: 8 }],
   ["IntStorage", { name: "int32", bytes: 4 }],
   ["ShortStorage", { name: "int16", bytes: 2 }],
@@ -28,7 +29,7 @@ export const STORAGE_TYPES: ReadonlyMap<string, Dtype> = new Map<string, Dtype>(
 /** What a pickle says of a storage, none of it checked against the storage itself. */
 export interface StorageClaim {
   readonly key: string;
-  readonly dtype: Dtype;
+  readonly dtype: ElementType;
   /** Number of elements. */
   readonly length: number;
 }
@@ -45,7 +46,7 @@ export function storageClaim(id: PickleValue): StorageClaim {
     throw invalid("its pickle refers to something other than a tensor storage");
   }
   if (!KEY.test(key)) throw invalid(`its pickle names the storage "${printable(key)}"; torch numbers them`);
-  if (!isNatural(length)) throw invalid(`storage ${key} is said to hold ${String(length)} elements`);
+  if (!isNatural(length)) throw invalid(`the length of storage ${key} is ${describe(length ?? null)}`);
   if (view !== null) {
     throw new CrcnnError("UNSUPPORTED_FILE", `storage ${key} is a view of another: load the network and save it again`);
   }
@@ -138,24 +139,6 @@ export function readElements({ storage, offset, shape, strides }: TensorView): F
     }
   }
   return values;
-}
-
-/** IEEE 754 binary16: DataView.getFloat16 is missing from the oldest runtimes that are supported. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-const SINGLE = new DataView(new ArrayBuffer(4));
-
-/** bfloat16 is the upper half of a binary32. */
-function bfloat16ToNumber(view: DataView, at: number, littleEndian: boolean): number {
-  SINGLE.setUint32(0, view.getUint16(at, littleEndian) << 16);
-  return SINGLE.getFloat32(0);
 }
 
 function invalid(message: string): CrcnnError {

@@ -5,9 +5,9 @@
  */
 
 import { CrcnnError } from "../../errors/index.ts";
+import { printable } from "../source/text.ts";
 import { crc32 } from "./crc32.ts";
 import { MAX_ZIP_ENTRIES } from "./limits.ts";
-import { printable } from "./text.ts";
 
 const LOCAL_HEADER = 0x04034b50;
 const CENTRAL_HEADER = 0x02014b50;

@@ -27,9 +27,19 @@ export const classify: Command = defineCommand({
       description:
         "For models with ReLU, SiLU, MaxPool2d and the like: this client decrypts before each, applies it and encrypts again",
     },
+    scheme: {
+      type: "string",
+      valueHint: "ckks",
+      description: "ckks, which is the default; bfv runs batches, which servers do not: crcnn run --scheme bfv does",
+    },
     ...imageOptions,
   },
   async run(args) {
+    if (args.scheme !== undefined && parseChoice("scheme", args.scheme, ["ckks", "bfv"]) === "bfv") {
+      throw new UsageError(
+        "--scheme bfv runs batches, which servers do not; use crcnn run --scheme bfv, or --scheme ckks",
+      );
+    }
     const url = URL.canParse(args.server) ? new URL(args.server) : undefined;
     if (url?.username || url?.password) {
       throw new UsageError("--server takes an address without a user name and password, as http://127.0.0.1:8080");

@@ -8,13 +8,14 @@ import { parseChoice, parseInteger } from "../arguments.ts";
 import { type BatchRunOptions, describeBatch, runBatches } from "../batch-network.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../failure.ts";
-import { loadModel, readNamed } from "../files.ts";
+import { loadModel, modelOptions, readNamed } from "../files.ts";
 import { formatMilliseconds, formatTable } from "../format.ts";
 import { type ImageSet, imageOptions, type NamedImage, readImageFiles } from "../images.ts";
 import { openLocalNetwork, type RunResult } from "../local-network.ts";
 import { createProgress } from "../progress.ts";
 
 const BACKENDS = ["ts", "wasm"] as const;
+const SCHEMES = ["ckks", "bfv"] as const;
 const OBJECTIVES = ["latency", "throughput"] as const;
 
 export const run: Command = defineCommand({
@@ -22,13 +23,19 @@ export const run: Command = defineCommand({
   description: "Run a PyTorch model on encrypted images in this process, beside the same model in the clear",
   repeats: true,
   args: {
-    model: { type: "positional", required: true, description: "A file of torch.save(model): a torch.nn.Sequential" },
+    model: {
+      type: "positional",
+      required: true,
+      description:
+        "A file of torch.save(model), a torch.nn.Sequential, or an ONNX file; or with --architecture a state_dict, a checkpoint or .safetensors",
+    },
     image: {
       type: "positional",
       required: true,
       description:
         "PNG, .npy or IDX files, gzipped or not; all images of a file. PNG and IDX bytes are divided by 255, .npy values are taken as they are",
     },
+    ...modelOptions,
     ...imageOptions,
     ...activationOptions,
     backend: {
@@ -37,11 +44,17 @@ export const run: Command = defineCommand({
       description: "Forces the TypeScript or the WebAssembly kernels, on one thread; the faster ones by default",
     },
     threads: { type: "string", valueHint: "N|auto", description: "Threads that compute; 1 by default" },
+    scheme: {
+      type: "string",
+      valueHint: "ckks|bfv",
+      description:
+        "Approximate numbers (ckks, the default), or exact integers (bfv), which round inputs and weights and nothing else; bfv is for throughput",
+    },
     objective: {
       type: "string",
       valueHint: "latency|throughput",
       description:
-        "One image after the other in the least time (the default), or thousands at once with the most images a second, and one result for all",
+        "One image after the other in the least time (the default of ckks), or thousands at once with the most images a second, and one result for all",
     },
     "weight-bits": {
       type: "string",
@@ -59,20 +72,27 @@ export const run: Command = defineCommand({
     const [, ...files] = args._;
     const backend = args.backend === undefined ? undefined : parseChoice("backend", args.backend, BACKENDS);
     const threads = args.threads === undefined ? undefined : parseThreads(args.threads);
-    const objective = parseChoice("objective", args.objective ?? "latency", OBJECTIVES);
+    const scheme = parseChoice("scheme", args.scheme ?? "ckks", SCHEMES);
+    const byDefault = scheme === "bfv" ? "throughput" : "latency";
+    const objective = parseChoice("objective", args.objective ?? byDefault, OBJECTIVES);
+    if (scheme === "bfv" && objective === "latency") {
+      throw new UsageError(
+        "--scheme bfv runs images at once, a slot an image: leave --objective out, or use --scheme ckks for one after the other",
+      );
+    }
     const weightBits = parseWeightBits(args["weight-bits"]);
     if (objective === "latency" && (weightBits ?? args.labels) !== undefined) {
       throw new UsageError("--weight-bits and --labels are for --objective throughput");
     }
     const choice = parseActivations(args);
-    const model = await loadModel(args.model, choice.mode !== "none");
+    const model = await loadModel(args.model, args.architecture, choice.mode !== "none");
     const set = await readImageFiles(files, args, model);
     const labels = args.labels === undefined ? undefined : await readImageLabels(args.labels, set);
     const progress = createProgress();
     try {
       const prepared = await prepareModel(model, choice, args, progress);
       if (objective === "throughput") {
-        const options: BatchRunOptions = { backend, threads, weightBits, labels };
+        const options: BatchRunOptions = { scheme, backend, threads, weightBits, labels };
         const result = await runBatches(prepared, set, progress, options);
         process.stdout.write(args.json ? `${JSON.stringify(result)}\n` : describeBatch(result));
         return;

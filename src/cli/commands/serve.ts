@@ -16,7 +16,8 @@ export const serve: Command = defineCommand({
       type: "string",
       required: true,
       valueHint: "DIR",
-      description: "Folder of the .pt files to serve, each under its name",
+      description:
+        "Folder of the models to serve (.pt, .pth, .safetensors, .onnx), each under its name; NAME.architecture.json lists the layers of weights that come without",
     },
     port: { type: "string", default: "8080", valueHint: "P", description: "TCP port; 0 lets the system choose" },
     host: {

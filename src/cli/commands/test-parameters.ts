@@ -1,14 +1,14 @@
 /** crcnn test-parameters: sets of encryption parameters, tried on one image. */
 
 import { writeFile } from "node:fs/promises";
-import { loadTorch, type SourceModel, selectLayers } from "../../builder/index.ts";
+import { readModel, type SourceModel, selectLayers } from "../../builder/index.ts";
 import { MAX_THREADS } from "../../math/index.ts";
 import { parseTesterConfiguration, type SetReport, type TesterConfiguration } from "../../tester/index.ts";
 import { parseInteger } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { readTestImage } from "../dataset.ts";
 import { UsageError } from "../failure.ts";
-import { readNamed } from "../files.ts";
+import { modelOptions, readModelFile, readNamed } from "../files.ts";
 import { formatMilliseconds } from "../format.ts";
 import { createProgress, paint } from "../progress.ts";
 import { runTrials, type TrialTask } from "../set-trials.ts";
@@ -25,6 +25,7 @@ export const testParameters: Command = defineCommand({
         'A JSON file as PyCrCNN\'s, with "encryption_parameters": a list of { m, p, sec, base, rencrypt_positions }, { "scheme": "ckks" }, or {}',
     },
     model: { type: "string", valueHint: "FILE", description: 'The model, instead of the file\'s "model_path"' },
+    ...modelOptions,
     image: {
       type: "string",
       valueHint: "FILE",
@@ -61,12 +62,12 @@ export const testParameters: Command = defineCommand({
     const modelFile = fieldOf(args.model ?? configuration.modelPath, "model_path", "--model");
     const dataset = fieldOf(args.image ?? configuration.dataset, "dataset", "--image");
 
-    const bytes = await readNamed(modelFile);
-    const model = loadTorch(bytes, modelFile);
+    const source = await readModelFile(modelFile, args.architecture);
+    const model = readModel(source.bytes, source);
     const { tensor, inputRange } = await readTestImage(dataset, args.data, index, upTo(model, layers));
     const tasks = sets.map(
       (set): TrialTask => ({
-        model: { bytes, name: modelFile },
+        model: source,
         image: tensor,
         set,
         options: { debug, layers, inputRange },

@@ -2,11 +2,11 @@
 
 import type { CkksCiphertext } from "../../ckks/index.ts";
 import { CrcnnError } from "../../errors/index.ts";
-import { allocatePolynomial, divideEachRoundByLast, type Polynomial } from "../../math/index.ts";
+import { allocatePolynomial, divideEachRoundByLast, type Polynomial, reduceInteger } from "../../math/index.ts";
 import { freeCiphertext } from "../../rlwe/index.ts";
 import type { Evaluator } from "../evaluator.ts";
 import type { BatchOperations } from "./encrypted.ts";
-import { createLinearSums, type LinearSums } from "./linear-sums.ts";
+import { createLinearSums, type LinearSums, weightedRows } from "./linear-sums.ts";
 import type { BatchPlan } from "./plan.ts";
 import { demandBatchKeys, scheduleBatch } from "./schedule.ts";
 import { evaluateSlots, type SlotwiseTile } from "./slotwise.ts";
@@ -21,7 +21,7 @@ export interface BatchInput {
 /**
  * Operations for one plan, on an evaluator's ring and with its keys.
  *
- * @throws CrcnnError MISSING_KEY when the plan relinearizes and the key is missing or too short.
+ * @throws CrcnnError MISSING_KEY when the plan relinearizes and the key is missing or too short, UNSUPPORTED_MODEL for a plan for BFV.
  */
 export function createCkksBatchOperations(
   plan: BatchPlan,
@@ -30,6 +30,9 @@ export function createCkksBatchOperations(
 ): BatchOperations<CkksCiphertext> {
   const { context, operations } = evaluator;
   const { ring } = context;
+  if (plan.stages.some(({ op }) => op === "switch-modulus")) {
+    throw new CrcnnError("UNSUPPORTED_MODEL", 'the plan was made for BFV; compile the model with scheme "ckks"');
+  }
   const schedule = scheduleBatch(plan, context.parameters, { level: inputLevel, scale: inputScale });
   evaluator.requireKeys(demandBatchKeys(plan, schedule));
   const sums = createLinearSums(ring);
@@ -50,22 +53,15 @@ export function createCkksBatchOperations(
     };
   }
 
-  function prepareLinear(
-    { stage, elements, columns }: TileStep,
-    width: number,
-    scale: number,
-    level: number,
-  ): LinearSums {
-    const affine = stage.op === "affine" ? stage : undefined;
+  function prepareLinear(step: TileStep, width: number, scale: number, level: number): LinearSums {
+    const { stage, elements } = step;
+    const biases = elements.map((row) => (stage.op === "affine" ? Math.round(stage.bias[row] * scale) : 0));
     return sums.prepare({
       columns: width,
-      rows: columns.map((own, i) => {
-        if (!affine) return { columns: own, weights: own.map(() => 1) };
-        const start = affine.rowStart[elements[i]];
-        return { columns: own, weights: affine.weight.subarray(start, start + own.length) };
-      }),
-      biases: elements.map((row) => (affine ? Math.round(affine.bias[row] * scale) : 0)),
-      limbs: level + 1,
+      rows: weightedRows(step),
+      biases: ring.moduli
+        .slice(0, level + 1)
+        .map((modulus) => Int32Array.from(biases, (bias) => reduceInteger(bias, modulus))),
     });
   }
 

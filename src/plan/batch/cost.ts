@@ -55,19 +55,28 @@ function workOf({ inputs, outputs, steps }: BatchTile): SpanWork {
   };
 }
 
+/** Microseconds a coefficient and limb that a span's weighted sums take. */
+export function sumMicroseconds({ entries, columns, rows }: SpanWork): number {
+  return entries * SUM_COSTS.entry + columns * SUM_COSTS.column + rows * SUM_COSTS.row;
+}
+
+/** What one evaluation of a plan sends. */
+export interface BatchWireBytes {
+  /** Of the relinearization key on the wire. */
+  readonly keyBytes: number;
+  /** Of all inputs, half of which travels as seeds, and of all outputs, on the wire. */
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+}
+
 /** What one evaluation of a plan takes, for N / 2 images at once. */
-export interface BatchCost {
+export interface BatchCost extends BatchWireBytes {
   /** Products of limbs with small weights. */
   readonly weighted: number;
   /** All other calls. */
   readonly counts: KernelCounts;
   readonly seconds: number;
   readonly imagesPerSecond: number;
-  /** Of the relinearization key on the wire. */
-  readonly keyBytes: number;
-  /** Of all inputs, half of which travels as seeds, and of all outputs, on the wire. */
-  readonly inputBytes: number;
-  readonly outputBytes: number;
 }
 
 /** @param work As {@link measureSpans} counts it. */
@@ -83,10 +92,10 @@ export function estimateBatchCost(
   let [weighted, sums] = [0, 0];
   for (const [s, { first, stages }] of spansOf(plan).entries()) {
     const { level, components } = schedule[first];
-    const { entries, columns, rows, squares, outputs } = work[s];
+    const { entries, squares, outputs } = work[s];
     const limbs = components * (level + 1);
     weighted += limbs * entries;
-    sums += limbs * (entries * SUM_COSTS.entry + columns * SUM_COSTS.column + rows * SUM_COSTS.row);
+    sums += limbs * sumMicroseconds(work[s]);
     // Three sums of products, one of which is doubled.
     sums += 3 * (level + 1) * squares * SUM_COSTS.product;
     if (squares > 0) counts = plus(counts, { ...none, passes: (level + 1) * outputs });
@@ -104,14 +113,25 @@ export function estimateBatchCost(
     counts = plus(counts, times(outputs, plus(each, times(kept, division))));
   }
   const seconds = (microseconds(counts, ringDegree, WASM_COSTS) + ringDegree * sums) / 1e6;
-  const { relinearization } = demandBatchKeys(plan, schedule);
-  const last = schedule[schedule.length - 1];
-  const inputs = plan.inputShape.reduce((product, axis) => product * axis, 1);
   return {
+    ...batchWireBytes(plan, work, parameters, schedule),
     weighted,
     counts,
     seconds,
     imagesPerSecond: ringDegree / 2 / seconds,
+  };
+}
+
+export function batchWireBytes(
+  plan: BatchPlan,
+  work: readonly SpanWork[],
+  parameters: RlweParameters,
+  schedule: BatchSchedule,
+): BatchWireBytes {
+  const { relinearization } = demandBatchKeys(plan, schedule);
+  const last = schedule[schedule.length - 1];
+  const inputs = plan.inputShape.reduce((product, axis) => product * axis, 1);
+  return {
     keyBytes: relinearization < 0 ? 0 : keyBytes(parameters, relinearization),
     inputBytes: inputs * limbBytes(parameters, schedule[0].level),
     outputBytes: work[work.length - 1].outputs * last.components * limbBytes(parameters, last.level),

@@ -176,10 +176,10 @@ function repeatedValues(values: Int32Array): Set<number> {
 }
 
 function requireStages({ stages }: BatchPlan, { context, keys }: BfvEvaluator): void {
-  if (stages.some(({ op }) => op === "rescale")) {
+  if (stages.some(({ op }) => op === "rescale" || op === "switch-modulus")) {
     throw new CrcnnError(
       "UNSUPPORTED_MODEL",
-      "a plan that rescales was made for CKKS; make one for BFV with compileElementwise",
+      "a plan that drops primes was made for batches; make one for this representation with compileElementwise",
     );
   }
   if (keys.relinearization || !stages.some(({ op }) => op === "relinearize")) return;

@@ -7,6 +7,7 @@ export * from "./encrypted.ts";
 export * from "./fractional.ts";
 export * from "./fractional-forecast.ts";
 export * from "./fractional-plan.ts";
+export * from "./integer/index.ts";
 export * from "./manifest.ts";
 export * from "./noise.ts";
 export * from "./packing.ts";

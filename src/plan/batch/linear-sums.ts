@@ -5,19 +5,17 @@ import {
   MAX_WEIGHTED_COLUMNS,
   MAX_WEIGHTED_ROWS,
   type Ring,
-  reduceInteger,
   type WeightedRow,
   type WeightedSums,
 } from "../../math/index.ts";
+import type { TileStep } from "./tiles.ts";
 
 /** Rows of a tile. */
 export interface LinearRows {
   readonly columns: number;
   readonly rows: readonly WeightedRow[];
-  /** Integers to add to each row, of any size that a double holds. */
-  readonly biases: readonly number[];
-  /** Primes that the rows are summed modulo: the first ones of the ring. */
-  readonly limbs: number;
+  /** What to add to each row: by limb, then by row, residues. */
+  readonly biases: readonly Int32Array[];
 }
 
 /** One program and the part of the rows and columns that it is for. */
@@ -40,7 +38,16 @@ export interface LinearSumsCache {
   free(): void;
 }
 
-export function createLinearSums({ heap, moduli }: Ring): LinearSumsCache {
+/** A tile's rows of a map, or of a pool, whose weights are all 1. */
+export function weightedRows({ stage, elements, columns }: TileStep): WeightedRow[] {
+  return columns.map((own, i) => {
+    if (stage.op !== "affine") return { columns: own, weights: own.map(() => 1) };
+    const start = stage.rowStart[elements[i]];
+    return { columns: own, weights: stage.weight.subarray(start, start + own.length) };
+  });
+}
+
+export function createLinearSums({ heap }: Ring): LinearSumsCache {
   const known = new Map<string, readonly LinearPart[]>();
 
   function encode({ columns, rows }: LinearRows): LinearPart[] {
@@ -67,10 +74,7 @@ export function createLinearSums({ heap, moduli }: Ring): LinearSumsCache {
         parts = encode(linear);
         known.set(key, parts);
       }
-      const biases = moduli
-        .slice(0, linear.limbs)
-        .map((modulus) => Int32Array.from(linear.biases, (bias) => reduceInteger(bias, modulus)));
-      return { rows: linear.rows.length, parts, biases };
+      return { rows: linear.rows.length, parts, biases: linear.biases };
     },
     free() {
       for (const parts of known.values()) for (const { sums } of parts) sums.block.free();

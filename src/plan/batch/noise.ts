@@ -69,6 +69,12 @@ function traceSpan({ map, square, pool }: DraftSpan, input: Float64Array, linear
   return { input, linear: sums, output: pool ? applyAffine(pool.map, squares) : squares };
 }
 
+/** Outputs of a draft for one input, in the clear. */
+export function batchOutputs({ spans }: BatchDraft, input: Float64Array): Float64Array {
+  const trace = traceSpans(spans, input);
+  return trace[trace.length - 1].output;
+}
+
 function traceSpans(spans: readonly DraftSpan[], input: Float64Array): Trace[] {
   let values = input;
   return spans.map((span) => {

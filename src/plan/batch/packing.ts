@@ -10,7 +10,7 @@ import type { BatchSegment } from "./manifest.ts";
  * @throws TypeError or RangeError for no or too many images; what `packInput` throws for one that does not fit.
  */
 export function packBatch(
-  { inputShape, range }: Pick<BatchSegment, "inputShape" | "range">,
+  { inputShape, range }: Pick<BatchSegment, "inputShape"> & Partial<Pick<BatchSegment, "range">>,
   slots: number,
   images: readonly Tensor[],
 ): Float64Array[] {

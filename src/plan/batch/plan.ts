@@ -46,8 +46,10 @@ export type BatchStage =
   | { readonly op: "square"; readonly layers: LayerRange }
   /** Back to two components. */
   | { readonly op: "relinearize"; readonly layers: LayerRange }
-  /** A division by the last `primes` primes in use, with one rounding. */
-  | { readonly op: "rescale"; readonly layers: LayerRange; readonly primes: number };
+  /** CKKS: a division by the last `primes` primes in use, with one rounding. */
+  | { readonly op: "rescale"; readonly layers: LayerRange; readonly primes: number }
+  /** BFV: the same division of ciphertexts, whose values stay. */
+  | { readonly op: "switch-modulus"; readonly layers: LayerRange; readonly primes: number };
 
 export interface BatchPlan {
   readonly inputShape: Shape;
@@ -106,6 +108,8 @@ function describeStage(stage: BatchStage): string {
       return `sum to ${stage.rowStart.length - 1} elements, weight ${stage.weight}`;
     case "rescale":
       return `rescale by ${stage.primes} primes`;
+    case "switch-modulus":
+      return `drop ${stage.primes} primes`;
     default:
       return stage.op;
   }

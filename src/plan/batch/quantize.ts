@@ -83,6 +83,6 @@ export function affineStage(draft: DraftMap, bits: number, means: Float64Array):
   return { ...outline, weight, bias };
 }
 
-function sumStage({ layers, map: { rowStart, column } }: DraftMap, weight: number): SumStage {
+export function sumStage({ layers, map: { rowStart, column } }: DraftMap, weight: number): SumStage {
   return { op: "sum", layers, rowStart, column, weight };
 }

@@ -32,10 +32,14 @@ export function scheduleBatch(
         state = { ...state, scale: scale / stage.weight };
         break;
       case "square":
-        state = { level, scale: scale ** 2, components: 2 * components - 1 };
+        // A product, which is rounded alike everywhere.
+        state = { level, scale: scale * scale, components: 2 * components - 1 };
         break;
       case "relinearize":
         state = { ...state, components: 2 };
+        break;
+      case "switch-modulus":
+        state = { ...state, level: level - stage.primes };
         break;
       case "rescale": {
         const dropped = dataPrimes.slice(level + 1 - stage.primes, level + 1);

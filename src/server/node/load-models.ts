@@ -1,15 +1,25 @@
 /** Models from a directory. */
 
 import { readdir, readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { type ActivationFit, applyFit, loadTorch, requireExact, type SourceModel } from "../../builder/index.ts";
+import { join, parse } from "node:path";
+import {
+  type ActivationFit,
+  type Architecture,
+  applyFit,
+  parseArchitecture,
+  readModel,
+  requireExact,
+  type SourceModel,
+} from "../../builder/index.ts";
 import { CrcnnError } from "../../errors/index.ts";
 import type { Tensor } from "../../plan/index.ts";
 import type { ModelSummary } from "../../protocol/index.ts";
 import { summarize } from "../models.ts";
 import { shareArrays } from "./share-arrays.ts";
 
-const EXTENSION = ".pt";
+const EXTENSIONS = [".pt", ".pth", ".safetensors", ".onnx"];
+/** Of the architecture beside a file that holds weights alone. */
+const ARCHITECTURE = ".architecture.json";
 
 /** A model as the pool's threads take it: each reads it for itself, at need. */
 export interface ModelFile {
@@ -19,6 +29,7 @@ export interface ModelFile {
   /** Its content, in memory that threads share. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   readonly fitted?: ServedFit | undefined;
+  readonly architecture: Architecture | undefined;
 }
 
 /** Polynomials in the place of a model's activations, with inputs to measure value ranges with. */
@@ -38,26 +49,31 @@ export interface LoadedModels {
 }
 
 /**
- * Loads every `.pt` file of a directory, and has polynomials fitted where that is wanted. One that cannot be served does not keep the others from being served.
+ * Loads every model of a directory: `.pt`, `.pth`, `.safetensors` and `.onnx` files, with the architecture in `name.architecture.json` where there is one.
+ * Polynomials are fitted where that is wanted. One that cannot be served does not keep the others from being served.
  *
  * @throws CrcnnError INVALID_FILE when there is none that can be, and what the file system says when the directory cannot be read.
  */
 export async function loadModels(directory: string, fitForServer?: FitForServer): Promise<LoadedModels> {
-  const files = (await readdir(directory)).filter((name) => name.endsWith(EXTENSION)).sort();
+  const names = await readdir(directory);
+  const files = names.filter((name) => EXTENSIONS.includes(parse(name).ext)).sort();
   const models = new Map<string, ModelFile>();
   const skipped: CrcnnError[] = [];
   for (const file of files) {
     try {
+      const { name } = parse(file);
+      const twin = models.get(name)?.file;
+      if (twin) throw new CrcnnError("INVALID_FILE", `${file}: ${twin} is served as ${name} already; rename one`);
       const content = await readFile(join(directory, file));
-      const model = loadTorch(content, file);
+      const architecture = await readArchitecture(directory, `${name}${ARCHITECTURE}`, names);
+      const model = readModel(content, { name: file, architecture });
       // Layers that are left to the client are settled when a plan is asked for.
       requireExact(model);
-      const name = basename(file, EXTENSION);
       const fitted = await fitForServer?.(model, file);
       const summary = summarize(name, fitted ? applyFit(model, fitted.fit) : model);
       const bytes = new Uint8Array(new SharedArrayBuffer(content.length));
       bytes.set(content);
-      models.set(name, { summary, file, bytes, fitted: shareArrays(fitted) });
+      models.set(name, { summary, file, bytes, architecture, fitted: shareArrays(fitted) });
     } catch (error) {
       skipped.push(error instanceof CrcnnError ? error : unreadable(file, error as NodeJS.ErrnoException));
     }
@@ -66,9 +82,18 @@ export async function loadModels(directory: string, fitForServer?: FitForServer)
   throw new CrcnnError(
     "INVALID_FILE",
     files.length === 0
-      ? `${directory} holds no ${EXTENSION} file; save models there with torch.save(model, "name${EXTENSION}")`
+      ? `${directory} holds no ${EXTENSIONS.join(", ")} file; save models there with torch.save(model, "name.pt")`
       : `${directory} holds no model that can be served: ${skipped[0]?.message}`,
   );
+}
+
+/** The architecture in a file, where it is among the names of the directory. */
+async function readArchitecture(
+  directory: string,
+  file: string,
+  names: readonly string[],
+): Promise<Architecture | undefined> {
+  return names.includes(file) ? parseArchitecture(await readFile(join(directory, file), "utf8"), file) : undefined;
 }
 
 /** A folder, a file without permission, one above the 2 GiB that Node reads at once. */

@@ -1,7 +1,7 @@
 /** What a thread of the pool does: one job after the other, on an engine of its own. */
 
 import type { MessagePort } from "node:worker_threads";
-import { applyFit, loadTorch } from "../../builder/index.ts";
+import { applyFit, readModel } from "../../builder/index.ts";
 import type { Cancellation } from "../../errors/index.ts";
 import { createThreadedEngine } from "../../math/index.ts";
 import { type ComputeCore, createComputeCore } from "../compute-core.ts";
@@ -48,9 +48,9 @@ export function runThread(port: MessagePort, { threads, encodedBytes, cancelled 
 function perform(core: ComputeCore, job: Job, signal: Cancellation): Jobs[JobKind]["gives"] {
   switch (job.kind) {
     case "compile": {
-      const { bytes, file, fitted } = job.model;
+      const { bytes, file, architecture, fitted } = job.model;
       // A copy: not everything that reads bytes takes shared ones.
-      const model = loadTorch(bytes.slice(), file);
+      const model = readModel(bytes.slice(), { name: file, architecture });
       const served = fitted ? applyFit(model, fitted.fit) : model;
       return shareArrays(core.compile(served, job.request, signal, fitted?.samples));
     }

@@ -90,7 +90,7 @@ describe("the format before torch 1.6", () => {
       "a negative length",
       legacyFile(linear(storage(KEY, -2)), { [KEY]: { ...WEIGHTS[KEY]!, length: -2 } }),
       "INVALID_FILE",
-      "-2 elements",
+      "is the number -2",
     ],
     [
       "a length beyond the file",

@@ -1,9 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { networkSteps, requireExact, requireSupported, selectLayers, traceShapes } from "../../../src/builder/index.ts";
-import { loadTorch, type SourceModel } from "../../../src/builder/torch/index.ts";
-import { readTorchFile } from "../../../src/builder/torch/load.ts";
-import { ofKind, type PickleValue } from "../../../src/builder/torch/pickle-values.ts";
-import { readElements } from "../../../src/builder/torch/tensors.ts";
+import type { SourceModel } from "../../../src/builder/source/source-model.ts";
+import { loadTorch } from "../../../src/builder/torch/index.ts";
 import type { Tensor } from "../../../src/plan/index.ts";
 import { batchFixture, fixture, hasFixture, jsonFixture, refusal, relativeError } from "./fixtures.ts";
 
@@ -221,38 +219,4 @@ describe("variants", () => {
       TOLERANCE,
     );
   });
-});
-
-describe("tensors", () => {
-  interface Listing {
-    readonly dtype: string;
-    readonly shape: readonly number[];
-    readonly values: readonly (number | string)[];
-  }
-  const { files } = jsonFixture<{ files: { path: string; tensors: Record<string, Listing> }[] }>(
-    "tensors/tensors.json",
-  );
-
-  // The same dictionaries in the format before torch 1.6.
-  const legacy = files
-    .filter(({ path }) => ["strided.pth", "dtypes.pth", "parameters.pth"].includes(path))
-    .map(({ path, tensors }) => ({ path: path.replace(".pth", ".legacy.pth"), tensors }));
-
-  test.each([...files, ...legacy])("$path", ({ path, tensors }) => {
-    const root = readTorchFile(fixture(`tensors/${path}`)) as Map<string, PickleValue>;
-    for (const [key, { dtype, shape, values }] of Object.entries(tensors)) {
-      if (key.includes(".")) continue;
-      const tensor = ofKind(root.get(key), "tensor");
-      expect(tensor?.storage.dtype.name, key).toBe(dtype);
-      expect(tensor?.shape, key).toEqual(shape);
-      const floating = dtype.includes("float");
-      const read = readElements(tensor!);
-      if (floating) expect([...(read ?? [])], key).toEqual(values.map((value) => pythonNumber(value)));
-      else expect(read, key).toBeUndefined();
-    }
-  });
-
-  function pythonNumber(value: number | string): number {
-    return typeof value === "number" ? value : Number(value.replace("inf", "Infinity").replace("nan", "NaN"));
-  }
 });

@@ -49,20 +49,40 @@ export const LINEAR = ["torch.nn.modules.linear", "Linear"] as const;
 
 /** A torch file around the body of a pickle, without its PROTO and STOP. */
 export function torchFile(body: string, storages: Readonly<Record<string, Uint8Array>> = {}): Uint8Array {
-  const entries = [
-    ["m/data.pkl", bytesOf(`\x80\x02${body}.`)] as const,
+  return zipFile([
+    ["m/data.pkl", bytesOf(`\x80\x02${body}.`)],
     ...Object.entries(storages).map(([key, data]) => [`m/data/${key}`, data] as const),
-  ];
-  let file = "";
-  let central = "";
+  ]);
+}
+
+/** A zip archive of entries as they are, with their checksums. */
+export function zipFile(entries: readonly (readonly [name: string, data: Uint8Array])[]): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let offset = 0;
+  const put = (...bytes: readonly (Uint8Array | string)[]): void => {
+    for (const part of bytes) {
+      parts.push(typeof part === "string" ? bytesOf(part) : part);
+      offset += part.length;
+    }
+  };
+  const directory: string[] = [];
   for (const [name, data] of entries) {
-    const common = `\0\0\0\0\0\0\0\0${little(crc32(data), 4)}${little(data.length, 4)}${little(data.length, 4)}${little(name.length, 2)}\0\0`;
-    const offset = file.length;
-    file += `PK\x03\x04\x14\0${common}${name}${String.fromCharCode(...data)}`;
-    central += `PK\x01\x02\x14\0\x14\0${common}\0\0\0\0\0\0\0\0\0\0${little(offset, 4)}${name}`;
+    const sizes = little(data.length, 4).repeat(2);
+    const common = `\0\0\0\0\0\0\0\0${little(crc32(data), 4)}${sizes}${little(name.length, 2)}\0\0`;
+    directory.push(`PK\x01\x02\x14\0\x14\0${common}\0\0\0\0\0\0\0\0\0\0${little(offset, 4)}${name}`);
+    put(`PK\x03\x04\x14\0${common}${name}`, data);
   }
+  const start = offset;
+  put(...directory);
   const counts = little(entries.length, 2).repeat(2);
-  return bytesOf(file, central, `PK\x05\x06\0\0\0\0${counts}${little(central.length, 4)}${little(file.length, 4)}\0\0`);
+  put(`PK\x05\x06\0\0\0\0${counts}${little(offset - start, 4)}${little(start, 4)}\0\0`);
+  const file = new Uint8Array(offset);
+  let at = 0;
+  for (const part of parts) {
+    file.set(part, at);
+    at += part.length;
+  }
+  return file;
 }
 
 /** A file as torch wrote it before 1.6 around the body of a pickle, without its PROTO and STOP. */

@@ -50,6 +50,12 @@ describe("models made by hand", () => {
     expect(error.message).toContain(`layer fc (Linear): its weight is ${value} at element 1`);
   });
 
+  test("a storage whose length is no number is named without what the file says", () => {
+    const store = storage("0", 2).replace(integer(2), text("two\nlines"));
+    const error = refusal(() => loadTorch(torchFile(linear({}, tensor(store, [1, 2], [2, 1])), WEIGHTS)));
+    expect(error.message).toBe("model: the length of storage 0 is a string");
+  });
+
   test("integer weights are refused", () => {
     const weight = tensor(storage("0", 2, "IntStorage"), [1, 2], [2, 1]);
     expect(refusal(() => loadTorch(torchFile(linear({}, weight), WEIGHTS))).code).toBe("UNSUPPORTED_FILE");

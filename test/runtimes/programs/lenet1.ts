@@ -1,6 +1,6 @@
 /** The program that every runtime runs: LeNet-1 on encrypted digits, with hashes of all that two runtimes might disagree about. */
 
-import { compile, createOwner, loadTorch, prepareProgram, readImages, runEncrypted } from "crcnn";
+import { compile, createOwner, load, type ModelSource, prepareProgram, readImages, runEncrypted } from "crcnn";
 import { serializeCiphertexts } from "crcnn/ckks";
 import { type Backend, expandSeed } from "crcnn/math";
 import { hashPlan, serializeManifest } from "crcnn/plan";
@@ -38,10 +38,18 @@ async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Everything random comes from one fixed seed, so that ciphertexts can be compared. */
-export async function classify({ model, images, count }: Input, options: Options): Promise<Report> {
+/**
+ * Everything random comes from one fixed seed, so that ciphertexts can be compared.
+ *
+ * @param source where the model is, on a runtime that has files or addresses.
+ */
+export async function classify(
+  { model, images, count }: Input,
+  options: Options,
+  source: ModelSource = bytesOf(model),
+): Promise<Report> {
   const digits = readImages(bytesOf(images), "images").images.slice(0, count);
-  const network = compile(loadTorch(bytesOf(model), "lenet1-square.pt"), { inputShape: digits[0]!.shape });
+  const network = compile(await load(source), { inputShape: digits[0]!.shape });
   const { manifest } = network;
   const [plan, schedule, segment] = [network.plans[0]!, network.schedules[0]!, manifest.segments[0]!];
   const random = expandSeed(new Uint8Array(32).fill(7), new Uint8Array(12));

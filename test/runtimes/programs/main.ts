@@ -4,4 +4,4 @@ import { readFileSync } from "node:fs";
 import { classify } from "./lenet1.ts";
 
 const input = JSON.parse(readFileSync("input.json", "utf8"));
-console.log(JSON.stringify(await classify(input, JSON.parse(process.argv[2]!))));
+console.log(JSON.stringify(await classify(input, JSON.parse(process.argv[2]!), "model.pt")));

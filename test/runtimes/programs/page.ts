@@ -18,7 +18,7 @@ async function inWorker(options: Options): Promise<Report> {
 
 async function onMainThread(options: Options): Promise<Report> {
   const response = await fetch("/input.json");
-  return classify(await response.json(), options);
+  return classify(await response.json(), options, "/model.pt");
 }
 
 const PLACES = { inWorker, onMainThread };

@@ -1,0 +1,2 @@
+export { isOnnx } from "./is-onnx.ts";
+export { loadOnnx } from "./load.ts";

@@ -1,0 +1,130 @@
+/** A model compiled for batches with its key's owner, whatever the scheme: for `crcnn run --objective throughput`. */
+
+import { type CompileOptions, compile, type SourceModel } from "../builder/index.ts";
+import { createOwner } from "../owner/index.ts";
+import {
+  type BatchManifest,
+  type BatchWireBytes,
+  createCkksBatchOperations,
+  createIntegerBatchOperations,
+  type IntegerManifest,
+  prepareBatchProgram,
+  runBatch,
+  type Tensor,
+} from "../plan/index.ts";
+import { freeCiphertext } from "../rlwe/index.ts";
+import type { PreparedModel } from "./activations.ts";
+import type { ImageSet } from "./images.ts";
+import type { EngineChoice } from "./local-network.ts";
+
+export type BatchScheme = "ckks" | "bfv";
+
+/** What takes time. */
+export type BatchStep = "encrypt" | "evaluate" | "decrypt";
+
+export interface OpenBatch {
+  readonly manifest: BatchManifest | IntegerManifest;
+  readonly predictedError: number;
+  /** Evaluations that a batch takes: one a plain modulus. */
+  readonly evaluations: number;
+  /** Of a batch and its keys on the wire. */
+  readonly bytes: { readonly keys: number; readonly input: number; readonly output: number };
+  /** Makes keys and prepares weights. */
+  start(engine: EngineChoice): Promise<BatchRunner>;
+}
+
+export interface BatchRunner {
+  /** @param timed Runs a step's work. Encryptions, evaluations and decryptions come in turns, segment by segment. */
+  run(images: readonly Tensor[], timed: <T>(step: BatchStep, work: () => T) => Promise<T>): Promise<readonly Tensor[]>;
+  close(): void;
+}
+
+export function openBatch(
+  { model, activations, fitted }: PreparedModel,
+  { shape, inputRange }: Pick<ImageSet, "shape" | "inputRange">,
+  scheme: BatchScheme,
+  weightBits: number | undefined,
+): OpenBatch {
+  const options = { inputShape: shape, inputRange, activations, calibration: fitted?.samples, weightBits };
+  return scheme === "bfv" ? openIntegers(model, options) : openCkks(model, options);
+}
+
+type Options = Pick<CompileOptions, "inputShape" | "inputRange" | "activations" | "calibration" | "weightBits">;
+
+function openCkks(model: SourceModel, options: Options): OpenBatch {
+  const { manifest, plans, costs, predictedError } = compile(model, { ...options, objective: "throughput" });
+  return {
+    manifest,
+    predictedError,
+    evaluations: 1,
+    bytes: wireBytes(costs, 1),
+    async start(engine) {
+      const owner = await createOwner(manifest, engine);
+      const programs = plans.map((plan, s) =>
+        prepareBatchProgram(plan, createCkksBatchOperations(plan, owner.evaluator, manifest.segments[s]!)),
+      );
+      return {
+        async run(images, timed) {
+          let values = images;
+          for (const [s, segment] of manifest.segments.entries()) {
+            const inputs = await timed("encrypt", () => owner.encryptBatch(segment, values));
+            const outputs = await timed("evaluate", () =>
+              runBatch(programs[s]!, inputs, { onInputDone: freeCiphertext }),
+            );
+            values = await timed("decrypt", () => owner.decryptBatch(segment, outputs, images.length));
+            outputs.forEach(freeCiphertext);
+          }
+          return values;
+        },
+        close: owner.destroy,
+      };
+    },
+  };
+}
+
+function openIntegers(model: SourceModel, options: Options): OpenBatch {
+  const { manifest, plans, costs, predictedError } = compile(model, { ...options, scheme: "bfv" });
+  const { length: evaluations } = manifest.plainModuli;
+  return {
+    manifest,
+    predictedError,
+    evaluations,
+    bytes: wireBytes(costs, evaluations),
+    async start(engine) {
+      const owner = await createOwner(manifest, engine);
+      /** By segment, then by plain modulus. */
+      const programs = plans.map((plan, s) =>
+        owner.evaluators.map((evaluator) =>
+          prepareBatchProgram(plan, createIntegerBatchOperations(plan, evaluator, manifest.segments[s]!)),
+        ),
+      );
+      return {
+        async run(images, timed) {
+          let values = images;
+          for (const [s, segment] of manifest.segments.entries()) {
+            const outputs: ReturnType<typeof owner.encryptBatch>[] = [];
+            for (const [i, program] of programs[s]!.entries()) {
+              const inputs = await timed("encrypt", () => owner.encryptBatch(segment, values, i));
+              outputs.push(await timed("evaluate", () => runBatch(program, inputs, { onInputDone: freeCiphertext })));
+            }
+            values = await timed("decrypt", () => owner.decryptBatch(segment, outputs, images.length));
+            outputs.flat().forEach(freeCiphertext);
+          }
+          return values;
+        },
+        close: owner.destroy,
+      };
+    },
+  };
+}
+
+/** Of all segments; the key is one, as long as the longest segment takes it. */
+function wireBytes(costs: readonly BatchWireBytes[], evaluations: number): OpenBatch["bytes"] {
+  const sum = (size: (cost: BatchWireBytes) => number): number =>
+    evaluations * costs.reduce((total, cost) => total + size(cost), 0);
+  return {
+    keys: Math.max(...costs.map(({ keyBytes }) => keyBytes)),
+    input: sum(({ inputBytes }) => inputBytes),
+    output: sum(({ outputBytes }) => outputBytes),
+  };
+}
