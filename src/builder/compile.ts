@@ -21,7 +21,7 @@ import { type CompiledBatch, compileBatch } from "./batch/compile-batch.ts";
 import { type CompiledIntegers, compileIntegers } from "./batch/integer/compile-integer.ts";
 import type { InputRange } from "./calibration.ts";
 import { type CompileOptions, type ResolvedOptions, resolveOptions } from "./compile-options.ts";
-import { type NetworkStep, networkSteps, requireChain, traceShapes } from "./network.ts";
+import { type NetworkStep, requireChain } from "./network.ts";
 import { noParameters } from "./no-parameters.ts";
 import {
   type AnalysedPlan,
@@ -113,8 +113,8 @@ export function compile(
  */
 export function compileInputs(model: SourceModel, options: CompileOptions): unknown {
   const { signal: _, ...resolved } = resolveOptions(model, options);
-  const steps = networkSteps(model, traceShapes(model, resolved.inputShape));
-  return { options: resolved, layers: model.layers.map(({ index, layer }) => [index, layer.kind]), steps };
+  const stretches = cutModel(model, resolved).stretches.map(({ calibration: _, ...stretch }) => stretch);
+  return { options: resolved, layers: model.layers.map(({ index, layer }) => [index, layer.kind]), stretches };
 }
 
 /** The client is told which inputs the plans were made for. */
@@ -149,7 +149,7 @@ function compileAt(
       const chosen = chooseParameters(plans, { ringDegree, alpha, baseCount }, security);
       if (!chosen) continue;
       hashes ??= plans.map(({ plan }) => hashPlan(plan));
-      const network = assemble(plans, hashes, chosen);
+      const network = assemble(stretches, plans, hashes, chosen);
       const seconds = network.costs.reduce((sum, cost) => sum + cost.seconds, 0);
       const better =
         !best ||
@@ -169,6 +169,7 @@ function usefulSlots(inputShape: Shape, steps: readonly NetworkStep[]): number {
 }
 
 function assemble(
+  stretches: readonly ModelStretch[],
   analysed: readonly AnalysedPlan[],
   hashes: readonly string[],
   chosen: ChosenParameters,
@@ -191,6 +192,7 @@ function assemble(
         outputCiphertexts: plan.outputs.length,
         outputLevel: schedules[i].levels[plan.outputs[0]],
         outputScale: schedules[i].scales[plan.outputs[0]],
+        ownerLayers: stretches[i].ownerLayers,
         expectedError: SIGMAS * deviations[i],
       })),
     },

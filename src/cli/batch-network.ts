@@ -1,7 +1,8 @@
 /** A network compiled for throughput and its key's owner in one process: for `crcnn run --objective throughput`. */
 
-import { type compile, runModel, type SourceModel } from "../builder/index.ts";
+import { type compile, runModel } from "../builder/index.ts";
 import type { Tensor } from "../plan/index.ts";
+import type { PreparedModel } from "./activations.ts";
 import { argmax, compareLogits, formatBytes, formatMilliseconds, formatParameters } from "./format.ts";
 import type { ImageSet } from "./images.ts";
 import {
@@ -59,19 +60,19 @@ export interface BatchResult {
 
 /** Compiles a model for images, makes keys, and runs all images, a batch at a time. */
 export async function runBatches(
-  model: SourceModel,
+  prepared: PreparedModel,
   { images, shape, inputRange }: ImageSet,
   progress: Progress,
   { scheme, compile: compileNetwork, weightBits, labels, ...choice }: BatchRunOptions,
 ): Promise<BatchResult> {
   const compiling = progress.step("Choosing scales and parameters");
   await paint();
-  const network = openBatch(model, { shape, inputRange }, { scheme, compile: compileNetwork, weightBits });
+  const network = openBatch(prepared, { shape, inputRange }, { scheme, compile: compileNetwork, weightBits });
   const { manifest, predictedError, evaluations } = network;
   compiling.done(formatParameters(manifest));
 
   const engine = await openEngine(choice);
-  const report = network.compiled && reportHere(model, network.compiled, engine);
+  const report = network.compiled && reportHere(prepared.model, network.compiled, engine);
   const bytes = { ...network.bytes, heap: 0 };
   const onProgress = (): void => {
     const { used, permanent } = engine.heap.usage();
@@ -109,7 +110,7 @@ export async function runBatches(
     scheme,
     ...compareAll(
       results,
-      images.map(({ tensor }) => runModel(model, tensor)),
+      images.map(({ tensor }) => runModel(prepared.model, tensor)),
       labels,
     ),
     images: images.length,

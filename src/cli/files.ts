@@ -6,6 +6,7 @@ import {
   type Architecture,
   parseArchitecture,
   readModel,
+  requireExact,
   requireSupported,
   type SourceModel,
 } from "../builder/index.ts";
@@ -67,9 +68,14 @@ export async function loadLayers(file: string, architecture?: string): Promise<S
   return readModel(bytes, options);
 }
 
-/** A model that can run encrypted. */
-export async function loadModel(file: string, architecture?: string): Promise<SourceModel> {
+/**
+ * A model that can run encrypted.
+ *
+ * @param exactLayers Layers that are exact in the clear alone may be there: something was chosen to be done about them.
+ */
+export async function loadModel(file: string, architecture?: string, exactLayers = false): Promise<SourceModel> {
   const model = await loadLayers(file, architecture);
-  requireSupported(model);
+  if (exactLayers) requireExact(model);
+  else requireSupported(model);
   return model;
 }

@@ -1,11 +1,12 @@
 /** A network and its key's owner in one process: for `crcnn run`, which tries a model out without a server. */
 
-import { type CompiledNetwork, type compile, runModel, type SourceModel } from "../builder/index.ts";
+import { type CompiledNetwork, type compile, runModel } from "../builder/index.ts";
 import { serializeCiphertexts } from "../ckks/index.ts";
 import { createOwner } from "../owner/index.ts";
 import { prepareProgram, runEncrypted, type Tensor } from "../plan/index.ts";
 import { evaluationKeyBytes } from "../protocol/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
+import type { PreparedModel } from "./activations.ts";
 import { argmax, compareLogits, formatBytes, formatMilliseconds, formatParameters } from "./format.ts";
 import type { ImageSet } from "./images.ts";
 import { type Bytes, type EngineChoice, openEngine, type Prediction, predictionOf, reportHere } from "./machine.ts";
@@ -14,7 +15,10 @@ import { type Progress, paint } from "./progress.ts";
 /** What `--json` prints of an image, in this order. */
 export interface RunResult {
   readonly logits: readonly number[];
+  /** Of the same model in the clear: with polynomials, where they were fitted. */
   readonly plainLogits: readonly number[];
+  /** Of the model that polynomials were fitted to; only where they were. */
+  readonly exactLogits?: readonly number[];
   readonly argmax: number;
   readonly maxError: number;
   /** Of the largest logit. */
@@ -39,14 +43,15 @@ export interface LocalNetwork {
 
 /** Compiles a model for images and makes its keys. */
 export async function openLocalNetwork(
-  model: SourceModel,
+  { model, activations, fitted }: PreparedModel,
   { shape, inputRange }: ImageSet,
   progress: Progress,
   { compile: compileNetwork, ...choice }: EngineChoice & { readonly compile: typeof compile },
 ): Promise<LocalNetwork> {
   const compiling = progress.step("Choosing layouts and parameters");
   await paint();
-  const network = compileNetwork(model, { inputShape: shape, inputRange });
+  const calibration = fitted?.samples;
+  const network = compileNetwork(model, { inputShape: shape, inputRange, activations, calibration });
   const { manifest, plans, schedules } = network;
   compiling.done(formatParameters(manifest));
 
@@ -96,6 +101,7 @@ export async function openLocalNetwork(
       return {
         logits: Array.from(values.data),
         plainLogits: Array.from(plain.data),
+        ...(fitted ? { exactLogits: Array.from(runModel(fitted.exact, input).data) } : {}),
         argmax: argmax(values.data),
         maxError: absolute,
         relativeError: relative,

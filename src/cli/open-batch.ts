@@ -1,6 +1,6 @@
 /** A model compiled for batches with its key's owner, whatever the scheme: for `crcnn run --objective throughput`. */
 
-import type { CompiledBatch, CompiledIntegers, compile, SourceModel } from "../builder/index.ts";
+import type { CompiledBatch, CompiledIntegers, compile } from "../builder/index.ts";
 import type { Engine } from "../math/index.ts";
 import { createOwner } from "../owner/index.ts";
 import {
@@ -14,6 +14,7 @@ import {
   type Tensor,
 } from "../plan/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
+import type { PreparedModel } from "./activations.ts";
 import type { ImageSet } from "./images.ts";
 
 export type BatchScheme = "ckks" | "bfv";
@@ -54,11 +55,11 @@ export interface OpenBatchOptions {
 }
 
 export function openBatch(
-  model: SourceModel,
+  { model, activations, fitted }: PreparedModel,
   { shape, inputRange }: Pick<ImageSet, "shape" | "inputRange">,
   { scheme, compile: compileNetwork, weightBits }: OpenBatchOptions,
 ): OpenBatch {
-  const options = { inputShape: shape, inputRange, weightBits };
+  const options = { inputShape: shape, inputRange, activations, calibration: fitted?.samples, weightBits };
   return scheme === "bfv"
     ? openIntegers(compileNetwork(model, { ...options, scheme }))
     : openCkks(compileNetwork(model, { ...options, objective: "throughput" }));

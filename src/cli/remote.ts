@@ -1,5 +1,6 @@
 /** A client that tells its progress, for the commands that talk to a server. */
 
+import type { Activations } from "../builder/index.ts";
 import { type ClientProgress, type ClientSession, type ClientStep, createClient } from "../client/index.ts";
 import { formatBytes, formatMilliseconds, formatParameters } from "./format.ts";
 import type { ImageSet } from "./images.ts";
@@ -36,8 +37,10 @@ export async function openRemote(
   model: string,
   { shape, inputRange }: ImageSet,
   progress: Progress,
+  activations?: Activations,
 ): Promise<ClientSession> {
-  return createClient({ server, onProgress: reportSteps(progress) }).open(model, { inputShape: shape, inputRange });
+  const client = createClient({ server, onProgress: reportSteps(progress) });
+  return client.open(model, { inputShape: shape, inputRange, activations });
 }
 
 /** What a session's start came to. */

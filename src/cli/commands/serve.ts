@@ -2,10 +2,12 @@
 
 import { CrcnnError } from "../../errors/index.ts";
 import { MAX_THREADS } from "../../math/index.ts";
-import { serve as startServer } from "../../server/node/index.ts";
-import { parseInteger } from "../arguments.ts";
+import { type FitForServer, serve as startServer } from "../../server/node/index.ts";
+import { activationOptions, describeFit, fitOnImages, parseActivations } from "../activations.ts";
+import { parseChoice, parseInteger } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../failure.ts";
+import { type ImageArguments, imageOptions } from "../images.ts";
 import { cacheOptions, planCacheOptions } from "../plan-cache.ts";
 
 export const serve: Command = defineCommand({
@@ -36,6 +38,15 @@ export const serve: Command = defineCommand({
       valueHint: "N",
       description: "Requests that are computed at a time, each by a thread of its own (default: processors, at most 8)",
     },
+    activations: {
+      type: "string",
+      valueHint: "polynomial",
+      description:
+        "Puts polynomials in the place of activations as ReLU and SiLU; without it, models with such layers are for clients with --activations client",
+    },
+    calibrate: activationOptions.calibrate,
+    mean: imageOptions.mean,
+    std: imageOptions.std,
     threads: { type: "string", default: "1", valueHint: "N", description: "Threads that take part in one evaluation" },
     ...cacheOptions,
   },
@@ -43,10 +54,15 @@ export const serve: Command = defineCommand({
     const port = parseInteger("port", args.port, 0, 65_535);
     const workers = args.workers === undefined ? undefined : parseInteger("workers", args.workers, 1, MAX_THREADS);
     const threads = parseInteger("threads", args.threads, 1, MAX_THREADS);
+    const { activations, calibrate } = args;
+    if (activations !== undefined) parseChoice("activations", activations, ["polynomial"]);
+    const choice = parseActivations({ activations, calibrate });
+    const fitForServer = choice.mode === "polynomial" ? fitWith(choice.calibrate, args) : undefined;
     const planCache = await planCacheOptions(args.cache);
     const aliases = parseAliases(args.alias ?? "");
     const { models, host } = args;
-    const server = await startServer({ models, aliases, port, host, workers, threads, planCache, onError: report });
+    const options = { models, aliases, port, host, workers, threads, fitForServer, planCache, onError: report };
+    const server = await startServer(options);
     for (const error of server.skipped) report(error);
     process.stdout.write(`crcnn: serving ${server.models.join(", ")} at ${server.url}\n`);
     // Started by another process that keeps a channel open, it ends with that process.
@@ -66,6 +82,16 @@ function parseAliases(text: string): Map<string, string> {
     aliases.set(alias, target);
   }
   return aliases;
+}
+
+/** Fits models that have activations, and says what was found. */
+function fitWith(calibrate: string, images: Pick<ImageArguments, "mean" | "std">): FitForServer {
+  return async (model, file) => {
+    if (!model.layers.some(({ layer }) => layer.exactOnly === "element")) return undefined;
+    const { fit, samples } = await fitOnImages(model, calibrate, images);
+    process.stderr.write(`crcnn: ${file}: ${describeFit(fit)}\n`);
+    return { fit, samples };
+  };
 }
 
 function report(error: unknown): void {

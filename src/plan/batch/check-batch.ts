@@ -10,6 +10,7 @@ import {
   requireRange,
   requireReals,
 } from "../check-plan.ts";
+import { isOwnerLayers } from "../manifest.ts";
 import { type Shape, sizeOf } from "../tensor.ts";
 import type { BatchSegment } from "./manifest.ts";
 import { type BatchPlan, type BatchStage, hashBatchPlan, type SparseRows, stageSize } from "./plan.ts";
@@ -26,6 +27,7 @@ export function requireBatchSegment(value: unknown, levels: number, complain: Co
     throw complain(`${name} is ${String(number)}, and should be above 0`);
   };
   if (typeof fields.hash !== "string") throw complain("a segment has no hash");
+  if (!isOwnerLayers(fields.ownerLayers)) throw complain("the key owner's layers are none");
   const level = (name: string): number => requireIndex(fields[name], 0, levels, name, complain);
   return {
     hash: fields.hash,
@@ -37,6 +39,7 @@ export function requireBatchSegment(value: unknown, levels: number, complain: Co
     outputLevel: level("outputLevel"),
     outputScale: positive("outputScale"),
     outputComponents: requireIndex(fields.outputComponents, 2, 4, "outputComponents", complain),
+    ownerLayers: fields.ownerLayers,
     expectedError: positive("expectedError"),
   };
 }

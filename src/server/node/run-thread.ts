@@ -1,7 +1,7 @@
 /** What a thread of the pool does: one job after the other, on an engine of its own. */
 
 import type { MessagePort } from "node:worker_threads";
-import { readModel, type SourceModel } from "../../builder/index.ts";
+import { applyFit, readModel, type SourceModel } from "../../builder/index.ts";
 import { createPlanCache } from "../../builder/node/index.ts";
 import type { Cancellation } from "../../errors/index.ts";
 import { createThreadedEngine } from "../../math/index.ts";
@@ -51,8 +51,10 @@ export function runThread(port: MessagePort, { threads, limits, planCache, cance
 
 function perform(core: ComputeCore, job: Job, signal: Cancellation): Jobs[JobKind]["gives"] {
   switch (job.kind) {
-    case "compile":
-      return shareArrays(core.compile(readServed(job.model), job.request, signal));
+    case "compile": {
+      const model = readServed(job.model);
+      return shareArrays(core.compile(model, job.request, signal, job.model.fitted?.samples));
+    }
     case "open":
       core.open(job.session, job.plan, job.keys);
       return undefined;
@@ -65,7 +67,8 @@ function perform(core: ComputeCore, job: Job, signal: Cancellation): Jobs[JobKin
   }
 }
 
-function readServed({ bytes, file, architecture }: ModelFile): SourceModel {
+function readServed({ bytes, file, architecture, fitted }: ModelFile): SourceModel {
   // A copy: not everything that reads bytes takes shared ones.
-  return readModel(bytes.slice(), { name: file, architecture });
+  const model = readModel(bytes.slice(), { name: file, architecture });
+  return fitted ? applyFit(model, fitted.fit) : model;
 }

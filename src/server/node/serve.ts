@@ -6,7 +6,7 @@ import type { PlanCacheOptions } from "../../builder/node/index.ts";
 import type { CrcnnError } from "../../errors/index.ts";
 import { createApp, type ServerLimits } from "../index.ts";
 import { createComputePool } from "./compute-pool.ts";
-import { loadModels } from "./load-models.ts";
+import { type FitForServer, loadModels } from "./load-models.ts";
 
 export interface ServeOptions {
   /** Directory of the `.pt` files to serve. */
@@ -24,6 +24,8 @@ export interface ServeOptions {
   readonly limits?: Partial<ServerLimits> | undefined;
   /** Keeps compiled plans in a folder, also for later processes; nowhere by default. */
   readonly planCache?: PlanCacheOptions | undefined;
+  /** Puts polynomials in the place of a model's activations; by default they are left to clients that offer to apply them. */
+  readonly fitForServer?: FitForServer | undefined;
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -58,10 +60,11 @@ export async function serve({
   workers,
   threads,
   limits,
+  fitForServer,
   planCache,
   onError,
 }: ServeOptions): Promise<RunningServer> {
-  const loaded = await loadModels(models, aliases);
+  const loaded = await loadModels(models, { aliases, fitForServer });
   const compute = createComputePool({ models: loaded.models, workers, threads, limits, planCache, onError });
   const app = createApp({ compute, limits, onError });
   const server = createAdaptorServer({ fetch: app.fetch });
