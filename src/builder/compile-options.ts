@@ -36,6 +36,11 @@ export interface CompileOptions {
   /** Layers of the source model (0-based) before which the key's owner encrypts afresh. */
   readonly rencryptPositions?: readonly number[] | undefined;
   /**
+   * Who applies layers that are exact in the clear alone, as ReLU and MaxPool2d: "client", the key's owner, who decrypts before each, applies it
+   * and encrypts again. By default a model with such layers is refused; `fit` puts polynomials in the place of activations.
+   */
+  readonly activations?: Activations | undefined;
+  /**
    * What to optimise: "latency", the time of one image (the default for scheme "ckks"), or "throughput", the images a second (for "bfv"): then
    * every tensor element has a ciphertext, and every slot an image.
    */
@@ -52,6 +57,8 @@ export interface CompileOptions {
   readonly inputCiphertexts?: number | undefined;
   readonly signal?: Cancellation | undefined;
 }
+
+export type Activations = "client";
 
 export type Objective = "latency" | "throughput";
 const OBJECTIVES: readonly string[] = ["latency", "throughput"] satisfies Objective[];
@@ -71,6 +78,7 @@ export interface ResolvedOptions {
   /** What value ranges are measured on. */
   readonly samples: readonly Tensor[];
   readonly rencryptPositions: readonly number[];
+  readonly activations: Activations | undefined;
   readonly objective: Objective;
   readonly weightBits: number | undefined;
   readonly inputCiphertexts: number;
@@ -87,7 +95,7 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
   if (!Object.hasOwn(PRECISIONS, scheme)) {
     throw new RangeError(`scheme must be "ckks" or "bfv", got ${JSON.stringify(scheme)}`);
   }
-  const { precision = PRECISIONS[scheme], weightBits } = options ?? {};
+  const { precision = PRECISIONS[scheme], activations, weightBits } = options ?? {};
   const { objective = scheme === "bfv" ? "throughput" : "latency" } = options ?? {};
   if (!Array.isArray(inputShape))
     throw new TypeError(`inputShape must be a list of sizes, as [1, 28, 28], got ${inputShape}`);
@@ -99,6 +107,11 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
   }
   if (!Array.isArray(rencryptPositions)) {
     throw new TypeError(`rencryptPositions must be a list of layer numbers, as [3], got ${rencryptPositions}`);
+  }
+  if (activations !== undefined && activations !== "client") {
+    throw new RangeError(
+      `activations must be "client", or left out, got ${JSON.stringify(activations)}; polynomials are put into the model with fit`,
+    );
   }
   checkObjective(scheme, objective, weightBits);
   const { inputCiphertexts = 1 } = options;
@@ -117,6 +130,7 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
     inputRange,
     samples,
     rencryptPositions,
+    activations,
     objective,
     weightBits,
     inputCiphertexts,

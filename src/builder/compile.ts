@@ -138,7 +138,7 @@ function compileAt(
       const chosen = chooseParameters(plans, { ringDegree, alpha, baseCount }, security);
       if (!chosen) continue;
       hashes ??= plans.map(({ plan }) => hashPlan(plan));
-      const network = assemble(plans, hashes, chosen);
+      const network = assemble(stretches, plans, hashes, chosen);
       const seconds = network.costs.reduce((sum, cost) => sum + cost.seconds, 0);
       const better =
         !best ||
@@ -158,6 +158,7 @@ function usefulSlots(inputShape: Shape, steps: readonly NetworkStep[]): number {
 }
 
 function assemble(
+  stretches: readonly ModelStretch[],
   analysed: readonly AnalysedPlan[],
   hashes: readonly string[],
   chosen: ChosenParameters,
@@ -180,6 +181,7 @@ function assemble(
         outputCiphertexts: plan.outputs.length,
         outputLevel: schedules[i].levels[plan.outputs[0]],
         outputScale: schedules[i].scales[plan.outputs[0]],
+        ownerLayers: stretches[i].ownerLayers,
         expectedError: SIGMAS * deviations[i],
       })),
     },

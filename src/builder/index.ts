@@ -1,5 +1,6 @@
 /** Models in, plans out. */
 
+export { exactOnlyRefusal } from "./activation-refusal.ts";
 export type { Architecture, LayerDescription } from "./architecture/architecture.ts";
 export { parseArchitecture } from "./architecture/parse.ts";
 export type { CompiledBatch } from "./batch/compile-batch.ts";
@@ -7,14 +8,16 @@ export type { CompiledIntegers } from "./batch/integer/compile-integer.ts";
 export * from "./build-from-pytorch.ts";
 export { coveringRange, type InputRange, syntheticInputs } from "./calibration.ts";
 export * from "./compile.ts";
-export type { CompileOptions, Objective, Scheme } from "./compile-options.ts";
+export type { Activations, CompileOptions, Objective, Scheme } from "./compile-options.ts";
 export * from "./elementwise.ts";
+export * from "./fit/index.ts";
 export { load } from "./load/load.ts";
 export type { ModelSource } from "./load/source.ts";
 export {
   describeLayer,
   type NetworkStep,
   networkSteps,
+  requireExact,
   requireSupported,
   runModel,
   selectLayers,

@@ -2,6 +2,7 @@
 
 import { CrcnnError } from "../errors/index.ts";
 import { formatShape, type Shape, type StepAlgebra, type Tensor } from "../plan/index.ts";
+import { exactOnlyRefusal } from "./activation-refusal.ts";
 import type { SourceLayer, SourceModel } from "./source/source-model.ts";
 
 /** A step of a layer as the planner sees it. */
@@ -20,7 +21,16 @@ export function describeLayer({ index, layer }: SourceLayer): string {
 
 /** @throws CrcnnError UNSUPPORTED_LAYER for the first layer that cannot run encrypted. */
 export function requireSupported(model: SourceModel): void {
-  const refused = model.layers.find(({ refusal }) => refusal !== undefined);
+  for (const source of model.layers) {
+    const { layer, refusal } = source;
+    if (refusal) throw refusal;
+    if (layer.exactOnly) throw exactOnlyRefusal(describeLayer(source), layer);
+  }
+}
+
+/** @throws CrcnnError UNSUPPORTED_LAYER for the first layer that does not even run in the clear. */
+export function requireExact(model: SourceModel): void {
+  const refused = model.layers.find(({ layer, refusal }) => refusal !== undefined && !layer.exactOnly);
   if (refused?.refusal) throw refused.refusal;
 }
 
@@ -80,12 +90,12 @@ export function selectLayers(model: SourceModel, numbers: readonly number[]): So
 }
 
 /**
- * Shapes by value: of the input, and of every layer's output.
+ * Shapes by value: of the input, and of every layer's output. Layers that run in the clear alone have shapes like others.
  *
  * @throws CrcnnError SHAPE_MISMATCH naming the layer that does not take what reaches it, UNSUPPORTED_LAYER, UNSUPPORTED_MODEL.
  */
 export function traceShapes(model: SourceModel, inputShape: Shape): Shape[] {
-  requireSupported(model);
+  requireExact(model);
   const shapes: Shape[] = [inputShape];
   for (const [i, reads] of readsOf(model).entries()) {
     const source = model.layers[i];
@@ -100,8 +110,13 @@ export function traceShapes(model: SourceModel, inputShape: Shape): Shape[] {
   return shapes;
 }
 
-/** The algebra of a model; `shapes` are those of {@link traceShapes}. */
+/**
+ * The algebra of a model; `shapes` are those of {@link traceShapes}.
+ *
+ * @throws CrcnnError UNSUPPORTED_LAYER for a layer that runs in the clear alone.
+ */
 export function networkSteps(model: SourceModel, shapes: readonly Shape[]): NetworkStep[] {
+  requireSupported(model);
   const steps: NetworkStep[] = [];
   /** By the model's values, those of the steps. */
   const results = [0];

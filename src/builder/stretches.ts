@@ -1,15 +1,18 @@
 /** A model cut where its key's owner encrypts afresh, with what calibration inputs become on their way. */
 
 import { CrcnnError } from "../errors/index.ts";
-import type { Shape, Tensor } from "../plan/index.ts";
+import type { OwnerLayer, Shape, Tensor } from "../plan/index.ts";
 import type { ResolvedOptions } from "./compile-options.ts";
-import { cutAtRefreshes, type NetworkStep, networkSteps, runModel, traceShapes } from "./network.ts";
+import { type NetworkStep, networkSteps, requireSupported, runModel, traceShapes } from "./network.ts";
+import { cutForOwner } from "./owner-stretches.ts";
 import type { SourceModel } from "./source/source-model.ts";
 
-/** The layers between two encryptions. */
+/** The layers between two encryptions: those that run encrypted, then those that the key's owner applies. */
 export interface ModelStretch {
   readonly inputShape: Shape;
   readonly steps: readonly NetworkStep[];
+  /** What follows decryption. */
+  readonly ownerLayers: readonly OwnerLayer[];
   /** The calibration inputs as they reach it. */
   readonly calibration: readonly Tensor[];
 }
@@ -21,24 +24,38 @@ export interface CutModel {
 }
 
 /**
- * @throws CrcnnError SHAPE_MISMATCH when the model does not take the input shape, UNSUPPORTED_MODEL when outputs are all zero or leave the range
- * of doubles; RangeError for a re-encryption position that is no layer's number.
+ * @throws CrcnnError SHAPE_MISMATCH when the model does not take the input shape, UNSUPPORTED_LAYER for an activation that nobody was chosen for,
+ * UNSUPPORTED_MODEL when outputs are all zero or leave the range of doubles, and as {@link cutForOwner}; RangeError for a re-encryption position that is no layer's number.
  */
 export function cutModel(
   model: SourceModel,
-  { inputShape, samples, rencryptPositions }: Pick<ResolvedOptions, "inputShape" | "samples" | "rencryptPositions">,
+  {
+    inputShape,
+    samples,
+    rencryptPositions,
+    activations,
+  }: Pick<ResolvedOptions, "inputShape" | "samples" | "rencryptPositions" | "activations">,
 ): CutModel {
+  if (activations !== "client") requireSupported(model);
   traceShapes(model, inputShape);
   let shape = inputShape;
   let calibration = samples;
   const stretches: ModelStretch[] = [];
-  for (const stretch of cutAtRefreshes(model, rencryptPositions)) {
-    const shapes = traceShapes(stretch, shape);
-    stretches.push({ inputShape: shape, steps: networkSteps(stretch, shapes), calibration });
+  const outputs: (readonly Tensor[])[] = [];
+  for (const { encrypted, owner, ownerLayers } of cutForOwner(model, rencryptPositions)) {
+    const shapes = traceShapes(encrypted, shape);
+    stretches.push({ inputShape: shape, steps: networkSteps(encrypted, shapes), ownerLayers, calibration });
+    const results = calibration.map((sample) => runModel(encrypted, sample));
+    outputs.push(results);
     shape = shapes[shapes.length - 1];
-    calibration = calibration.map((sample) => runModel(stretch, sample));
+    if (owner.layers.length === 0) {
+      calibration = results;
+    } else {
+      const applied = traceShapes(owner, shape);
+      shape = applied[applied.length - 1];
+      calibration = results.map((sample) => runModel(owner, sample));
+    }
   }
-  const outputs = [...stretches.slice(1).map((stretch) => stretch.calibration), calibration];
   return { stretches, largestOutput: requireOutputs(outputs) };
 }
 

@@ -1,7 +1,8 @@
 /** A network compiled for throughput and its key's owner in one process: for `crcnn run --objective throughput`. */
 
-import { runModel, type SourceModel } from "../builder/index.ts";
+import { runModel } from "../builder/index.ts";
 import type { Tensor } from "../plan/index.ts";
+import type { PreparedModel } from "./activations.ts";
 import { argmax, compareLogits, formatBytes, formatMilliseconds, formatParameters } from "./format.ts";
 import type { ImageSet } from "./images.ts";
 import type { EngineChoice } from "./local-network.ts";
@@ -48,14 +49,14 @@ export interface BatchResult {
 
 /** Compiles a model for images, makes keys, and runs all images, a batch at a time. */
 export async function runBatches(
-  model: SourceModel,
+  prepared: PreparedModel,
   { images, shape, inputRange }: ImageSet,
   progress: Progress,
   { scheme, weightBits, labels, ...engine }: BatchRunOptions,
 ): Promise<BatchResult> {
   const compiling = progress.step("Choosing scales and parameters");
   await paint();
-  const network = openBatch(model, { shape, inputRange }, scheme, weightBits);
+  const network = openBatch(prepared, { shape, inputRange }, scheme, weightBits);
   const { manifest, predictedError, evaluations, bytes } = network;
   compiling.done(formatParameters(manifest));
 
@@ -89,7 +90,7 @@ export async function runBatches(
     scheme,
     ...compareAll(
       results,
-      images.map(({ tensor }) => runModel(model, tensor)),
+      images.map(({ tensor }) => runModel(prepared.model, tensor)),
       labels,
     ),
     images: images.length,

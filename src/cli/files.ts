@@ -6,6 +6,7 @@ import {
   type Architecture,
   parseArchitecture,
   readModel,
+  requireExact,
   requireSupported,
   type SourceModel,
 } from "../builder/index.ts";
@@ -61,10 +62,15 @@ export async function readModelFile(file: string, architecture: string | undefin
   return { bytes, name: file, architecture: parseArchitecture(text, architecture) };
 }
 
-/** A model that can run encrypted. */
-export async function loadModel(file: string, architecture?: string): Promise<SourceModel> {
+/**
+ * A model that can run encrypted.
+ *
+ * @param exactLayers Layers that are exact in the clear alone may be there: something was chosen to be done about them.
+ */
+export async function loadModel(file: string, architecture?: string, exactLayers = false): Promise<SourceModel> {
   const { bytes, ...options } = await readModelFile(file, architecture);
   const model = readModel(bytes, options);
-  requireSupported(model);
+  if (exactLayers) requireExact(model);
+  else requireSupported(model);
   return model;
 }

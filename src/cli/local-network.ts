@@ -1,10 +1,11 @@
 /** A network and its key's owner in one process: for `crcnn run`, which tries a model out without a server. */
 
-import { type CompiledNetwork, compile, runModel, type SourceModel } from "../builder/index.ts";
+import { type CompiledNetwork, compile, runModel } from "../builder/index.ts";
 import { createOwner, type OwnerOptions } from "../owner/index.ts";
 import { prepareProgram, runEncrypted, type Tensor } from "../plan/index.ts";
 import { evaluationKeyBytes } from "../protocol/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
+import type { PreparedModel } from "./activations.ts";
 import { argmax, compareLogits, formatBytes, formatMilliseconds, formatParameters } from "./format.ts";
 import type { ImageSet } from "./images.ts";
 import { type Progress, paint } from "./progress.ts";
@@ -12,7 +13,10 @@ import { type Progress, paint } from "./progress.ts";
 /** What `--json` prints of an image, in this order. */
 export interface RunResult {
   readonly logits: readonly number[];
+  /** Of the same model in the clear: with polynomials, where they were fitted. */
   readonly plainLogits: readonly number[];
+  /** Of the model that polynomials were fitted to; only where they were. */
+  readonly exactLogits?: readonly number[];
   readonly argmax: number;
   readonly maxError: number;
   /** Keys are made once for all images; their figure is the same on every line. */
@@ -35,14 +39,14 @@ export interface LocalNetwork {
 
 /** Compiles a model for images and makes its keys. */
 export async function openLocalNetwork(
-  model: SourceModel,
+  { model, activations, fitted }: PreparedModel,
   { shape, inputRange }: ImageSet,
   progress: Progress,
   engine: EngineChoice = {},
 ): Promise<LocalNetwork> {
   const compiling = progress.step("Choosing layouts and parameters");
   await paint();
-  const network = compile(model, { inputShape: shape, inputRange });
+  const network = compile(model, { inputShape: shape, inputRange, activations, calibration: fitted?.samples });
   const { manifest, plans, schedules } = network;
   compiling.done(formatParameters(manifest));
 
@@ -80,6 +84,7 @@ export async function openLocalNetwork(
       return {
         logits: Array.from(values.data),
         plainLogits: Array.from(plain.data),
+        ...(fitted ? { exactLogits: Array.from(runModel(fitted.exact, input).data) } : {}),
         argmax: argmax(values.data),
         maxError: absolute,
         milliseconds,

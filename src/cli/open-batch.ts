@@ -1,6 +1,6 @@
 /** A model compiled for batches with its key's owner, whatever the scheme: for `crcnn run --objective throughput`. */
 
-import { compile, type SourceModel } from "../builder/index.ts";
+import { type CompileOptions, compile, type SourceModel } from "../builder/index.ts";
 import { createOwner } from "../owner/index.ts";
 import {
   type BatchManifest,
@@ -13,6 +13,7 @@ import {
   type Tensor,
 } from "../plan/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
+import type { PreparedModel } from "./activations.ts";
 import type { ImageSet } from "./images.ts";
 import type { EngineChoice } from "./local-network.ts";
 
@@ -39,18 +40,16 @@ export interface BatchRunner {
 }
 
 export function openBatch(
-  model: SourceModel,
+  { model, activations, fitted }: PreparedModel,
   { shape, inputRange }: Pick<ImageSet, "shape" | "inputRange">,
   scheme: BatchScheme,
   weightBits: number | undefined,
 ): OpenBatch {
-  const options = { inputShape: shape, inputRange, weightBits };
+  const options = { inputShape: shape, inputRange, activations, calibration: fitted?.samples, weightBits };
   return scheme === "bfv" ? openIntegers(model, options) : openCkks(model, options);
 }
 
-type Options = { readonly inputShape: readonly number[] } & Pick<ImageSet, "inputRange"> & {
-    readonly weightBits: number | undefined;
-  };
+type Options = Pick<CompileOptions, "inputShape" | "inputRange" | "activations" | "calibration" | "weightBits">;
 
 function openCkks(model: SourceModel, options: Options): OpenBatch {
   const { manifest, plans, costs, predictedError } = compile(model, { ...options, objective: "throughput" });

@@ -1,5 +1,6 @@
 /** A client that tells its progress, for the commands that talk to a server. */
 
+import type { Activations } from "../builder/index.ts";
 import { type ClientProgress, type ClientSession, type ClientStep, createClient } from "../client/index.ts";
 import { formatBytes, formatMilliseconds, formatParameters } from "./format.ts";
 import type { ImageSet } from "./images.ts";
@@ -20,6 +21,7 @@ export async function openRemote(
   model: string,
   { shape, inputRange }: ImageSet,
   progress: Progress,
+  activations?: Activations,
 ): Promise<ClientSession> {
   let current: { readonly name: ClientStep; readonly shown: Step; readonly from: number } | undefined;
   const onProgress = ({ step, done, total }: ClientProgress): void => {
@@ -33,7 +35,7 @@ export async function openRemote(
     current.shown.done(formatMilliseconds(performance.now() - current.from));
     current = undefined;
   };
-  return createClient({ server, onProgress }).open(model, { inputShape: shape, inputRange });
+  return createClient({ server, onProgress }).open(model, { inputShape: shape, inputRange, activations });
 }
 
 /** What a session's start came to. */

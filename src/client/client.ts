@@ -72,7 +72,7 @@ export function createClient({ server, fetch: send, onProgress = () => {}, signa
       });
       const manifestText = text(answer.bytes);
       const manifest = deserializeManifest(manifestText);
-      checkManifest(manifest, request.inputShape);
+      checkManifest(manifest, request);
       onProgress({ step: "plan", done: 1, total: 1 });
 
       const planned = performance.now();

@@ -2,9 +2,19 @@
 
 import { deserializeCiphertexts, serializeCiphertexts } from "../ckks/index.ts";
 import { CrcnnError, throwIfAborted } from "../errors/index.ts";
+import { ownerLayer } from "../layers/index.ts";
 import type { KeyOwner } from "../owner/index.ts";
-import { formatShape, type PlanManifest, type SegmentManifest, sameShape, sizeOf, type Tensor } from "../plan/index.ts";
-import { maximumCiphertextBytes, parseTiming, paths } from "../protocol/index.ts";
+import {
+  formatShape,
+  type OwnerLayer,
+  type PlanManifest,
+  type SegmentManifest,
+  type Shape,
+  sameShape,
+  sizeOf,
+  type Tensor,
+} from "../plan/index.ts";
+import { maximumCiphertextBytes, type PlanRequest, parseTiming, paths } from "../protocol/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
 import type { Transport } from "./transport.ts";
 
@@ -46,7 +56,7 @@ export interface ClientSession {
   readonly setup: SessionSetup;
   /**
    * Encrypts a tensor, has the network evaluated on it, decrypts the result. At each re-encryption of the plan the intermediate result
-   * is decrypted and encrypted afresh; if one is lost the rounds go on with zeros, so that the server cannot tell.
+   * is decrypted, goes through the layers that are the client's, and is encrypted afresh; if one is lost the rounds go on with zeros, so that the server cannot tell.
    *
    * @throws CrcnnError SHAPE_MISMATCH, PRECISION_LOST, SERVER_REFUSED, SERVER_UNREACHABLE, INVALID_MESSAGE, ABORTED; RangeError for a
    * value that is not finite. Where the server has lost the session, the `failure.code` of the `ServerRefusedError` is WORKER_LOST for
@@ -125,7 +135,6 @@ export function createSession({
       let values = input;
       for (const [n, segment] of segments.entries()) {
         const first = n === 0;
-        const last = n === total - 1;
         const lap = stopwatch();
         onProgress({ step: "encrypt", done: n, total });
         const attempt = (): Uint8Array<ArrayBuffer> => encrypt(segment, values);
@@ -149,7 +158,8 @@ export function createSession({
 
         onProgress({ step: "decrypt", done: n, total });
         const read = (): Tensor => decrypt(segment, answer.bytes);
-        values = last ? read() : orZeros(read, () => zeros(segment.output));
+        const next = segments[n + 1];
+        values = next ? orZeros(read, () => zeros(next.input)) : read();
         milliseconds.decrypt += lap();
       }
       if (lost) throw lost;
@@ -180,7 +190,7 @@ function stopwatch(): () => number {
   };
 }
 
-function zeros({ shape }: { readonly shape: Tensor["shape"] }): Tensor {
+function zeros({ shape }: { readonly shape: Shape }): Tensor {
   return { shape, data: new Float64Array(sizeOf(shape)) };
 }
 
@@ -189,14 +199,24 @@ function checkFinite({ data }: Tensor): void {
   if (at >= 0) throw new RangeError(`input must hold finite numbers, element ${at} is ${data[at]}`);
 }
 
+function shapeAfter(data: OwnerLayer, shape: Shape): Shape {
+  try {
+    return ownerLayer(data).outputShape(shape);
+  } catch (error) {
+    if (!(error instanceof CrcnnError)) throw error;
+    throw new CrcnnError("INVALID_MESSAGE", `the server's plan cannot be followed: ${error.message}`, { cause: error });
+  }
+}
+
 /**
- * Checks that a manifest is for what was asked, and that its segments fit each other.
+ * Checks that a manifest is for what was asked, that its segments fit each other, and that the layers which this client is to apply are known
+ * to it and fit in between.
  *
  * @throws CrcnnError INVALID_MESSAGE
  */
-export function checkManifest({ segments }: PlanManifest, inputShape: Tensor["shape"]): void {
+export function checkManifest({ segments }: PlanManifest, { inputShape, activations }: PlanRequest): void {
   let shape = inputShape;
-  for (const { input, output } of segments) {
+  for (const { input, output, ownerLayers } of segments) {
     if (!sameShape(input.shape, shape)) {
       throw new CrcnnError(
         "INVALID_MESSAGE",
@@ -204,5 +224,13 @@ export function checkManifest({ segments }: PlanManifest, inputShape: Tensor["sh
       );
     }
     shape = output.shape;
+    if (ownerLayers.length > 0 && activations !== "client") {
+      throw new CrcnnError(
+        "INVALID_MESSAGE",
+        `the server's plan has this client apply ${ownerLayers.map(({ kind }) => kind).join(", ")}, which it did not offer; it is not the one that ` +
+          "was asked for",
+      );
+    }
+    for (const data of ownerLayers) shape = shapeAfter(data, shape);
   }
 }

@@ -42,6 +42,21 @@ export function booleanOption(name: string, value: unknown): boolean {
   return value;
 }
 
+export function finiteOption(name: string, value: unknown): number {
+  if (typeof value !== "number") throw new TypeError(`${name} must be a number, got ${describe(value)}`);
+  if (!Number.isFinite(value)) throw new RangeError(`${name} must be a finite number, got ${value}`);
+  return value;
+}
+
+/** One of a few words. */
+export function choiceOption<const T extends string>(name: string, value: unknown, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === value);
+  if (found !== undefined) return found;
+  const words = choices.map((choice) => JSON.stringify(choice)).join(" or ");
+  if (typeof value !== "string") throw new TypeError(`${name} must be ${words}, got ${describe(value)}`);
+  throw new RangeError(`${name} must be ${words}, got ${describe(value)}`);
+}
+
 /**
  * A copy of the tensor in double precision: later changes of the caller's array don't reach the layer.
  *

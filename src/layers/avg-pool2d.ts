@@ -3,7 +3,7 @@ import { type Evaluator, formatShape, type Layer, type Shape, sizeOf } from "../
 import { booleanOption, integerOption, type Pair, pairOption } from "./arguments.ts";
 import { type CallableLayer, callable } from "./callable.ts";
 import { makeLayer } from "./layer.ts";
-import { averageWindows, type Span, type Windows, windowsMap } from "./windows.ts";
+import { averageWindows, pooledLength, type Span, type Windows, windowsMap } from "./windows.ts";
 
 export interface AvgPool2dOptions {
   /** At least 1. */
@@ -52,7 +52,9 @@ export function avgPool2dLayer(options: AvgPool2dOptions): Layer {
       );
     }
     const [channels, ...image] = inputShape as readonly [number, number, number];
-    const pooled = image.map((length, axis) => outputLength(length, axis));
+    const pooled = image.map((length, axis) =>
+      pooledLength(length, { extent: kernelSize[axis]!, stride: stride[axis]!, padding: padding[axis]!, ceilMode }),
+    );
     if (pooled.some((length) => length < 1)) {
       throw new CrcnnError(
         "SHAPE_MISMATCH",
@@ -61,14 +63,6 @@ export function avgPool2dLayer(options: AvgPool2dOptions): Layer {
       );
     }
     return [channels, ...pooled];
-  }
-
-  function outputLength(length: number, axis: number): number {
-    const steps = (length + 2 * padding[axis]! - kernelSize[axis]!) / stride[axis]!;
-    if (!ceilMode) return Math.floor(steps) + 1;
-    const rounded = Math.ceil(steps) + 1;
-    // PyTorch drops a last window that would start in the padding on the far side.
-    return (rounded - 1) * stride[axis]! >= length + padding[axis]! ? rounded - 1 : rounded;
   }
 
   /** The windows along one axis, by output index; none is empty, as padding is at most half a kernel. */

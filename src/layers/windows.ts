@@ -16,6 +16,25 @@ export interface Windows<S extends Span> {
   divisor(vertical: S, horizontal: S): number;
 }
 
+/** How windows are laid out along one axis. */
+export interface WindowAxis {
+  /** From the first to the last element of a window, both included. */
+  readonly extent: number;
+  readonly stride: number;
+  /** On each side. */
+  readonly padding: number;
+  readonly ceilMode: boolean;
+}
+
+/** Windows along an axis of this length, by PyTorch's rule; below 1 where not even one has room. */
+export function pooledLength(length: number, { extent, stride, padding, ceilMode }: WindowAxis): number {
+  const steps = (length + 2 * padding - extent) / stride;
+  if (!ceilMode) return Math.floor(steps) + 1;
+  const rounded = Math.ceil(steps) + 1;
+  // PyTorch drops a last window that would start in the padding on the far side.
+  return (rounded - 1) * stride >= length + padding ? rounded - 1 : rounded;
+}
+
 /** The means over all windows of an image `[channels, height, width]`. */
 export function averageWindows<S extends Span>(
   x: Float64Array,

@@ -2,6 +2,7 @@
 
 import { type CkksCiphertext, formatScale, type Plaintext, sameScale } from "../ckks/index.ts";
 import { CrcnnError, throwIfAborted } from "../errors/index.ts";
+import { applyOwnerLayers } from "../layers/index.ts";
 import {
   type BatchManifest,
   type BatchSegment,
@@ -61,7 +62,11 @@ export interface KeyOwner extends Refresher {
   decryptTensor(tensor: EncryptedTensor): Tensor;
   /** Encrypts an input of a compiled network's segment. @throws CrcnnError SHAPE_MISMATCH */
   encryptInput(segment: SegmentManifest, input: Tensor): CkksCiphertext[];
-  /** Decrypts a segment's result. @throws CrcnnError PRECISION_LOST when it cannot be trusted. */
+  /**
+   * Decrypts a segment's result, and applies the layers that are the owner's to it.
+   *
+   * @throws CrcnnError PRECISION_LOST when it cannot be trusted.
+   */
   decryptOutput(segment: SegmentManifest, ciphertexts: readonly CkksCiphertext[]): Tensor;
   /**
    * Encrypts images for a network that was compiled for throughput, one ciphertext an input element.
@@ -70,7 +75,7 @@ export interface KeyOwner extends Refresher {
    * @throws RangeError for another number of images; CrcnnError SHAPE_MISMATCH, PRECISION_LOST for one out of range.
    */
   encryptBatch(segment: BatchSegment, images: readonly Tensor[]): CkksCiphertext[];
-  /** Decrypts the outputs of the first `count` images. @throws CrcnnError PRECISION_LOST when they cannot be trusted. */
+  /** As `decryptOutput`, for the outputs of the first `count` images. @throws CrcnnError PRECISION_LOST when they cannot be trusted. */
   decryptBatch(segment: BatchSegment, ciphertexts: readonly CkksCiphertext[], count: number): Tensor[];
   /** Overwrites the secret key and frees all keys. The owner must not be used any more. */
   destroy(): void;
@@ -195,9 +200,10 @@ async function createCkksOwner(request: OwnerRequest, options: OwnerOptions): Pr
       return encryptVectors(packInput(segment.input, input), segment.inputLevel);
     },
     decryptOutput(segment, ciphertexts) {
-      const { output, outputCiphertexts, slots, expectedError } = segment;
+      const { output, outputCiphertexts, slots, ownerLayers, expectedError } = segment;
       requireResult(segment, outputCiphertexts, ciphertexts);
-      return unpackOutput(output, slots, decryptTrusted(ciphertexts, slots, expectedError * output.factor));
+      const vectors = decryptTrusted(ciphertexts, slots, expectedError * output.factor);
+      return applyOwnerLayers(ownerLayers, unpackOutput(output, slots, vectors));
     },
     encryptBatch(segment, images) {
       return encryptVectors(packBatch(segment, encoder.slots, images), segment.inputLevel, segment.inputScale);
@@ -207,7 +213,8 @@ async function createCkksOwner(request: OwnerRequest, options: OwnerOptions): Pr
         throw new RangeError(`count must be an integer from 1 to ${encoder.slots}, got ${count}`);
       }
       requireResult(segment, sizeOf(segment.outputShape), ciphertexts);
-      return unpackBatch(segment, decryptTrusted(ciphertexts, encoder.slots, segment.expectedError), count);
+      const vectors = decryptTrusted(ciphertexts, encoder.slots, segment.expectedError);
+      return unpackBatch(segment, vectors, count).map((output) => applyOwnerLayers(segment.ownerLayers, output));
     },
     destroy: keyring.destroy,
   };

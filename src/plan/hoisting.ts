@@ -16,7 +16,7 @@ export interface Transform {
   readonly sums: readonly NodeId[];
   /** By sum and term, which source and which of its steps. */
   readonly terms: readonly (readonly { readonly source: number; readonly step: number }[])[];
-  /** The `rotate` nodes that are left out. */
+  /** The `rotate` nodes that are left out, and that no later transform needs. */
   readonly rotations: readonly NodeId[];
 }
 
@@ -36,10 +36,17 @@ export function planHoisting(plan: Plan): Hoisting {
   const raised = findRaised(nodes);
   const transforms = new Map<NodeId, Transform>();
   const transformed = new Uint8Array(nodes.length);
+  /** By rotation, the first sum of the transform that needs it last. */
+  const lastNeeded = new Map<NodeId, NodeId>();
   for (const sums of groupSums(plan, raised)) {
     const transform = describeTransform(nodes, sums);
     transforms.set(sums[0], transform);
+    for (const id of transform.rotations) lastNeeded.set(id, Math.max(lastNeeded.get(id) ?? 0, sums[0]));
     for (const id of [...sums, ...transform.rotations]) transformed[id] = 1;
+  }
+  for (const [first, transform] of transforms) {
+    const rotations = transform.rotations.filter((id) => lastNeeded.get(id) === first);
+    transforms.set(first, { ...transform, rotations });
   }
   const rotations = new Map<NodeId, NodeId[]>();
   for (const [id, node] of nodes.entries()) {

@@ -25,6 +25,11 @@ export interface Layer {
   readonly kind: string;
   /** The options under PyTorch's names in camel case, for reports. */
   readonly options: Readonly<Record<string, unknown>>;
+  /**
+   * Set where the layer has no algebra, so that only who can decrypt its input can apply it: `algebra` throws UNSUPPORTED_LAYER. It says what an
+   * output depends on: the input element in its place, or several.
+   */
+  readonly exactOnly?: "element" | "window";
   /** Shape of the output for these input shapes. Throws SHAPE_MISMATCH naming them when the layer does not take them. */
   outputShape(...inputShapes: readonly Shape[]): Shape;
   /** The forward pass in double precision, with PyTorch's semantics to the letter. */

@@ -10,6 +10,14 @@ import type { OutputPacking } from "./plan.ts";
 import type { KeyDemand, ScalePolicy } from "./schedule.ts";
 import { sizeOf } from "./tensor.ts";
 
+/** A layer that the key's owner applies in the clear, as plain data. Which kinds there are is fixed: see `ownerLayer` of `crcnn/layers`. */
+export interface OwnerLayer {
+  /** PyTorch's class name. */
+  readonly kind: string;
+  /** The layer's options under their names there. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
 /** One stretch of a network that runs without the key's owner: from one encryption to one decryption. */
 export interface SegmentManifest {
   /** SHA-256 of the segment's plan. */
@@ -23,6 +31,8 @@ export interface SegmentManifest {
   readonly outputCiphertexts: number;
   readonly outputLevel: number;
   readonly outputScale: number;
+  /** What the key's owner applies to the decrypted result, one after the other, before the next segment's encryption. */
+  readonly ownerLayers: readonly OwnerLayer[];
   /** Largest error that is expected of an output, in its own units: an imaginary part far above it means that the result is lost. */
   readonly expectedError: number;
 }
@@ -47,6 +57,17 @@ export function mergeDemands(demands: readonly KeyDemand[]): KeyDemand {
     rotations: [...levels].sort(([left], [right]) => left - right).map(([steps, level]) => ({ steps, level })),
     relinearization: Math.max(-1, ...demands.map(({ relinearization }) => relinearization)),
   };
+}
+
+/** More layers than that in a row are no network's. */
+const MAX_OWNER_LAYERS = 64;
+
+/** Data of the right form; that kind and options are known is checked where layers are made of it. */
+export function isOwnerLayers(value: unknown): value is OwnerLayer[] {
+  const isObject = (part: unknown): part is object => typeof part === "object" && part !== null && !Array.isArray(part);
+  const isLayer = (part: unknown): boolean =>
+    isObject(part) && "kind" in part && typeof part.kind === "string" && "options" in part && isObject(part.options);
+  return Array.isArray(value) && value.length <= MAX_OWNER_LAYERS && value.every(isLayer);
 }
 
 const INTEGERS = (values: unknown): values is number[] => Array.isArray(values) && values.every(Number.isInteger);
@@ -100,7 +121,7 @@ function reviveSegment(
   { ringDegree, dataPrimes }: RlweParameters,
   invalid: (what: string) => CrcnnError,
 ): SegmentManifest {
-  const { slots, input, inputLevel, output, outputCiphertexts, outputLevel, outputScale, expectedError } =
+  const { slots, input, inputLevel, output, outputCiphertexts, outputLevel, outputScale, ownerLayers, expectedError } =
     segment ?? {};
   const source = input?.source as unknown;
   const position = output?.position as unknown;
@@ -114,6 +135,7 @@ function reviveSegment(
   if (position.length !== sizeOf(output.shape)) throw invalid("output");
   // Anything else would switch off the check of a result's error.
   if (!(expectedError > 0) || !Number.isFinite(expectedError)) throw invalid("expected error");
+  if (!isOwnerLayers(ownerLayers)) throw invalid("the key owner's layers");
   if (!Number.isInteger(outputCiphertexts) || outputCiphertexts < 1) throw invalid("output");
   if (!Number.isInteger(outputLevel) || outputLevel < 0 || outputLevel > inputLevel) throw invalid("output level");
   if (!(outputScale > 0) || !Number.isFinite(outputScale)) throw invalid("output scale");

@@ -20,6 +20,8 @@ export interface PlanRequest {
   readonly inputRange?: readonly [low: number, high: number] | undefined;
   /** Layers of the model (0-based) before which the client decrypts and encrypts afresh. */
   readonly rencryptPositions?: readonly number[] | undefined;
+  /** "client": the client applies layers that no ciphertext can be put through. Where it offers that not, a model with such layers is refused. */
+  readonly activations?: "client" | undefined;
 }
 
 export interface ModelSummary {
@@ -53,11 +55,11 @@ export function planHash(manifest: string): string {
  */
 export function parsePlanRequest(text: string): PlanRequest {
   const fields = parseObject(text, "the plan request");
-  const known = ["inputShape", "scheme", "precision", "inputRange", "rencryptPositions"];
+  const known = ["inputShape", "scheme", "precision", "inputRange", "rencryptPositions", "activations"];
   const unknown = Object.keys(fields).find((name) => !known.includes(name));
   if (unknown !== undefined)
     throw invalid(`the field ${JSON.stringify(unknown)} is unknown; there are ${known.join(", ")}`);
-  const { inputShape, scheme, precision, inputRange, rencryptPositions } = fields;
+  const { inputShape, scheme, precision, inputRange, rencryptPositions, activations } = fields;
   if (scheme === "bfv") {
     throw invalid(
       'scheme "bfv" runs batches, a slot an image, which the server does not serve under any scheme; ask for "ckks", or run batches beside the ' +
@@ -83,7 +85,8 @@ export function parsePlanRequest(text: string): PlanRequest {
   if (rencryptPositions !== undefined && !isIntegers(rencryptPositions, 0, MAX_POSITIONS)) {
     throw invalid(`rencryptPositions must be a list of at most ${MAX_POSITIONS} layer numbers`);
   }
-  return { inputShape, precision, inputRange, rencryptPositions };
+  if (activations !== undefined && activations !== "client") throw invalid('activations must be "client", or left out');
+  return { inputShape, precision, inputRange, rencryptPositions, activations };
 }
 
 /** @throws CrcnnError INVALID_MESSAGE for anything that is no {@link ModelList}. */

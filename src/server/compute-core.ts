@@ -3,7 +3,7 @@
 import { type CompiledNetwork, compile, type SourceModel } from "../builder/index.ts";
 import { type Cancellation, CrcnnError } from "../errors/index.ts";
 import type { Engine } from "../math/index.ts";
-import { serializeManifest } from "../plan/index.ts";
+import { sameShape, serializeManifest, type Tensor } from "../plan/index.ts";
 import { type PlanRequest, planHash } from "../protocol/index.ts";
 import { type EvaluationKeys, freeEvaluationKeys } from "../rlwe/index.ts";
 import type { CompiledPlan, Evaluation, SessionPlan } from "./compute.ts";
@@ -12,7 +12,13 @@ import { createProgramCache, type HeldPlan } from "./program-cache.ts";
 
 /** Methods throw what those of `Compute` do. */
 export interface ComputeCore {
-  compile(model: SourceModel, request: PlanRequest, signal: Cancellation): CompiledPlan;
+  /** @param samples Inputs to measure value ranges with, where there are some; they count where the request is for inputs of their shape. */
+  compile(
+    model: SourceModel,
+    request: PlanRequest,
+    signal: Cancellation,
+    samples?: readonly Tensor[] | undefined,
+  ): CompiledPlan;
   /** @param session An identifier that is not in use. */
   open(session: string, plan: SessionPlan, keys: Uint8Array): void;
   evaluate(session: string, segment: number, bytes: Uint8Array, signal: Cancellation): Evaluation;
@@ -25,6 +31,9 @@ export interface ComputeCore {
   outgrown(): boolean;
 }
 
+/** Of inputs, where the request does not say. */
+const DEFAULT_RANGE = [0, 1] as const;
+
 interface CoreSession {
   readonly plan: HeldPlan;
   readonly keys: EvaluationKeys;
@@ -35,8 +44,8 @@ export function createComputeCore(engine: Engine, encodedBytes: number): Compute
   const sessions = new Map<string, CoreSession>();
 
   return {
-    compile(model, request, signal) {
-      const network = compileRequest(model, request, signal);
+    compile(model, request, signal, samples) {
+      const network = compileRequest(model, request, signal, samples);
       const text = serializeManifest(network.manifest);
       return { hash: planHash(text), text, network };
     },
@@ -67,9 +76,16 @@ export function createComputeCore(engine: Engine, encodedBytes: number): Compute
   };
 }
 
-function compileRequest(model: SourceModel, request: PlanRequest, signal: Cancellation): CompiledNetwork {
+function compileRequest(
+  model: SourceModel,
+  request: PlanRequest,
+  signal: Cancellation,
+  samples?: readonly Tensor[],
+): CompiledNetwork {
+  const fitting = samples?.every(({ shape }) => sameShape(shape, request.inputShape));
+  const calibrated = fitting ? { calibration: samples, inputRange: request.inputRange ?? DEFAULT_RANGE } : {};
   try {
-    return compile(model, { ...request, signal });
+    return compile(model, { ...request, ...calibrated, signal });
   } catch (error) {
     // A field that has the right form and yet does not fit the model, as a layer number that it has not got.
     if (error instanceof RangeError) throw new CrcnnError("INVALID_MESSAGE", error.message, { cause: error });

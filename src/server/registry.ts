@@ -85,8 +85,8 @@ export function createRegistry(
     async plan(model, request, signal) {
       throwIfAborted(signal);
       requireModel(models, model);
-      const { inputShape, precision, inputRange, rencryptPositions } = request;
-      const key = JSON.stringify([model, inputShape, precision, inputRange, rencryptPositions]);
+      const { inputShape, precision, inputRange, rencryptPositions, activations } = request;
+      const key = JSON.stringify([model, inputShape, precision, inputRange, rencryptPositions, activations]);
       const known = plans.get(key);
       if (known) return touch(key, known);
       const compilation = compilations.get(key) ?? start(key, model, request);

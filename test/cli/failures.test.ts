@@ -42,7 +42,11 @@ async function expectFailure(args: readonly string[], code: 1 | 2, ...reasons: R
 
 describe("crcnn run says in one line what is wrong and what would be right", () => {
   test.concurrent.each<[string, () => string[], RegExp[]]>([
-    ["a model with ReLU", () => [fixture("variants/act-relu.pt"), VECTORS], [/layer 1 \(ReLU\)/, /square/]],
+    [
+      "a model with ReLU",
+      () => [fixture("variants/act-relu.pt"), VECTORS],
+      [/layer 1 \(ReLU\)/, /--activations polynomial --calibrate FILE/, /--activations client/],
+    ],
     ["an empty file", () => [here("empty.pt"), DIGIT], [/empty\.pt/]],
     ["a text file as the model", () => [here("note.pt"), DIGIT], [/text file/, /torch\.save/]],
     ["an image as the model", () => [DIGIT, DIGIT], [/digit7-a\.png/, /torch\.save/]],

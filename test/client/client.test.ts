@@ -4,7 +4,7 @@ import { type Client, type ClientOptions, type ClientProgress, createClient } fr
 import { CrcnnError, type ErrorCode } from "../../src/errors/index.ts";
 import { ServerRefusedError } from "../../src/protocol/index.ts";
 import { HEADER_BYTES } from "../../src/rlwe/index.ts";
-import { INPUT, INPUT_SHAPE, loadModels, testApp } from "../server/wire.ts";
+import { INPUT, INPUT_SHAPE, loadFixture, loadModels, testApp } from "../server/wire.ts";
 
 const app = testApp();
 const SERVER = "http://server/below/a/prefix";
@@ -84,6 +84,77 @@ test("a network with a re-encryption runs in two rounds", async () => {
   for (const [i, value] of expected.entries()) expect(Math.abs(logits.data[i]! - value)).toBeLessThan(1e-3 * largest);
   expect(rounds).toEqual(["0", "1"]);
   await session.close();
+});
+
+describe("activations that the client applies", () => {
+  const gelu = loadFixture("variants/act-gelu.pt");
+  const server = testApp({}, new Map([["gelu", gelu]]));
+  const rounds: [path: string, body: string][] = [];
+  const clientFor = (change = (text: string) => text): Client =>
+    createClient({
+      server: SERVER,
+      async fetch(request) {
+        const path = request.url.slice(SERVER.length);
+        rounds.push([path, path.endsWith("/plan") ? await request.clone().text() : ""]);
+        const response = await server.fetch(new Request(`http://server${path}`, request));
+        return path.endsWith("/plan") && response.ok ? new Response(change(await response.text())) : response;
+      },
+    });
+  const offered = { inputShape: INPUT_SHAPE, activations: "client" } as const;
+
+  afterAll(() => {
+    expect(server.errors).toEqual([]);
+    server.close();
+  });
+
+  test("are exact, and the server is told that the client applies some, not which values it sees", async () => {
+    const session = await clientFor().open("gelu", offered);
+    expect(session.manifest.segments.map(({ ownerLayers }) => ownerLayers)).toEqual([
+      [{ kind: "GELU", options: { approximate: "none" } }],
+    ]);
+    rounds.length = 0;
+    const { logits } = await session.classify(input);
+    const expected = runModel(gelu, input).data;
+    for (const [i, value] of expected.entries()) expect(logits.data[i]).toBeCloseTo(value, 4);
+    expect(rounds.map(([path]) => path.replace(/.*\//, ""))).toEqual(["0"]);
+    await session.close();
+  });
+
+  test("must be offered: the server refuses the model otherwise, and the client a plan with layers that it did not offer", async () => {
+    const silent = clientFor().open("gelu", { inputShape: INPUT_SHAPE });
+    await expectError(silent, "SERVER_REFUSED", /layer 1 \(GELU\).*--activations client/);
+    const forced = clientOf({}, async (path, response) =>
+      path.endsWith("/plan")
+        ? new Response(
+            (await response.text()).replace('"ownerLayers":[]', '"ownerLayers":[{"kind":"ReLU","options":{}}]'),
+          )
+        : response,
+    );
+    await expectError(
+      forced.open("linear", { inputShape: INPUT_SHAPE }),
+      "INVALID_MESSAGE",
+      /has this client apply ReLU, which it did not offer/,
+    );
+    await expectError(
+      clientFor().open("gelu", { inputShape: INPUT_SHAPE, activations: "server" as "client" }),
+      "INVALID_MESSAGE",
+      /activations must be "client"/,
+    );
+  });
+
+  test.each([
+    ['"kind":"GELU"', '"kind":"Eval"', /"Eval", which is none of ELU/],
+    ['"approximate":"none"', '"approximate":"code"', /approximate must be/],
+    [
+      '"kind":"GELU","options":{"approximate":"none"}',
+      '"kind":"MaxPool2d","options":{"kernelSize":2}',
+      /MaxPool2d takes an image/,
+    ],
+    ['"ownerLayers":[', '"ownerLayers":[1,', /the key owner's layers/],
+  ])("are on a fixed list, and must fit: %s as %s", async (from, to, reason) => {
+    const opening = clientFor((text) => text.replace(from, to)).open("gelu", offered);
+    await expectError(opening, "INVALID_MESSAGE", reason);
+  });
 });
 
 /** The number of ciphertexts, then level, components, seed flag and scale of the first (`src/ckks/wire.ts`). */

@@ -170,6 +170,31 @@ describe("encrypted", () => {
       expect([...rotations.keys()]).toEqual([]);
     });
 
+    test("of two transforms that turn the same node, the last one gives it back", async () => {
+      // The second sum also reads what is there after the first, so they cannot be made together.
+      const list: PlanNode[] = [
+        { op: "input", index: 0 },
+        { op: "rotate", source: 0, steps: 1 },
+        { op: "weightedSum", terms: [term(1)] },
+        { op: "input", index: 1 },
+        { op: "rotate", source: 3, steps: 2 },
+        { op: "weightedSum", terms: [term(1), term(4)] },
+        { op: "add", left: 2, right: 5 },
+      ];
+      const plan = planOf(list);
+      const { transforms } = planHoisting(plan);
+      expect([...transforms].map(([first, { rotations }]) => [first, rotations])).toEqual([
+        [2, []],
+        [5, [1, 4]],
+      ]);
+      const input = { shape: [8], data: Float64Array.from({ length: 8 }, (_, i) => (i - 3) / 8) };
+      const { owner, run } = await encryptedRun(plan, toyParameters(1));
+      const before = owner.context.ring.heap.usage().used;
+      const { data } = run(input);
+      expect(owner.context.ring.heap.usage().used).toBe(before);
+      for (const [i, value] of runClear(plan, input).data.entries()) expect(data[i]).toBeCloseTo(value, 3);
+    });
+
     test("leave out what something else reads too, and what depends on it", () => {
       const { transforms, rotations, transformed } = planHoisting(planOf([...nodes, { op: "add", left: 2, right: 9 }]));
       // Both sums read node 2, which the last node reads as well.

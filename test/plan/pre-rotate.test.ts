@@ -62,6 +62,7 @@ describe("preRotateInputs", () => {
       outputCiphertexts: 1,
       outputLevel: 1,
       outputScale: POLICY.outputScale,
+      ownerLayers: [],
       expectedError: 1e-3,
     };
     const inputs = owner.encryptInput(segment, input);

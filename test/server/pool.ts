@@ -146,6 +146,7 @@ export function echoPlan(rotations: number): CompiledPlan {
           outputCiphertexts: 1,
           outputLevel: inputLevel,
           outputScale: policy.messageScale,
+          ownerLayers: [],
           expectedError: 0.01,
         },
       ],

@@ -34,7 +34,11 @@ export function buildModel(
       position: placed.position,
       index,
       ...(placed.inputs && { inputs: placed.inputs }),
-      ...layerOrRefusal(placed.kind, () => makeLayer(placed, wrapper, state), explain),
+      ...layerOrRefusal(
+        { kind: placed.kind, label: labelOf(placed) },
+        () => makeLayer(placed, wrapper, state),
+        explain,
+      ),
     })),
   };
 }

@@ -49,10 +49,14 @@ export function compileBatch(stretches: readonly ModelStretch[], options: Resolv
       Math.max(...analysed.map(({ statistics }) => statistics.typicalOutput)),
     );
   }
-  return assemble(chosen, options);
+  return assemble(stretches, chosen, options);
 }
 
-function assemble({ parameters, stretches }: ChosenChain, { inputRange }: ResolvedOptions): CompiledBatch {
+function assemble(
+  source: readonly ModelStretch[],
+  { parameters, stretches }: ChosenChain,
+  { inputRange }: ResolvedOptions,
+): CompiledBatch {
   const plans = stretches.map(({ plan }) => plan);
   const schedules = stretches.map(({ plan, inputLevel, numbers }) =>
     scheduleBatch(plan, parameters, { level: inputLevel, scale: 2 ** numbers.messageBits }),
@@ -77,6 +81,7 @@ function assemble({ parameters, stretches }: ChosenChain, { inputRange }: Resolv
         outputLevel: last[i].level,
         outputScale: last[i].scale,
         outputComponents: last[i].components,
+        ownerLayers: source[i].ownerLayers,
         expectedError: numbers.noise,
       })),
     },

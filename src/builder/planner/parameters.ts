@@ -5,6 +5,7 @@
  * square is about the scale of the messages; those that stay hold the last product.
  */
 
+import { CrcnnError } from "../../errors/index.ts";
 import { findNttPrimes } from "../../math/index.ts";
 import {
   analysePlan,
@@ -103,9 +104,11 @@ export function chooseParameters(
 ): ChosenParameters | undefined {
   const { ringDegree } = shape;
   const limit = maximumModulusBits(ringDegree, security);
+  const exists = createPrimeCheck(ringDegree);
   let best: { bits: PrimeBits; message: number; noise: number } | undefined;
   for (const bits of chains(rescaleKinds(plans), shape)) {
     if ([...bits.data, ...bits.special].reduce((sum, each) => sum + each, 0) > limit) continue;
+    if (!exists(bits)) continue;
     const parameters = nominalParameters(ringDegree, bits);
     for (const message of MESSAGE_BITS) {
       const noise = evaluate(plans, parameters, message)?.noise ?? Number.POSITIVE_INFINITY;
@@ -142,6 +145,29 @@ function* chains(kinds: readonly ("affine" | "square")[], { alpha, baseCount }: 
 interface PrimeBits {
   readonly data: readonly number[];
   readonly special: readonly number[];
+}
+
+/** Tells whether there are as many primes of each length as a chain wants: at large ring degrees short ones are few. */
+function createPrimeCheck(ringDegree: number): (bits: PrimeBits) => boolean {
+  const known = new Map<string, boolean>();
+  const hasPrimes = (length: number, count: number): boolean => {
+    const key = `${length}:${count}`;
+    let found = known.get(key);
+    if (found === undefined) {
+      try {
+        found = findNttPrimes(ringDegree, new Array<number>(count).fill(length)).length === count;
+      } catch (error) {
+        if (!(error instanceof CrcnnError && error.code === "OUT_OF_PRIMES")) throw error;
+        found = false;
+      }
+      known.set(key, found);
+    }
+    return found;
+  };
+  return ({ data, special }) => {
+    const lengths = [...data, ...special];
+    return [...new Set(lengths)].every((length) => hasPrimes(length, lengths.filter((each) => each === length).length));
+  };
 }
 
 /** Powers of two in place of the primes: close enough to compare chains by. */

@@ -1,20 +1,17 @@
 /** What to do about layers that do not run encrypted, by PyTorch's class name. */
 
-const SQUARE = "train with a square activation instead (a class Square with forward x * x)";
+const OTHER = "train with ReLU, SiLU or GELU, or with a square (a class Square with forward x * x)";
 const FOLD = "fold it into the convolution or linear layer before it (torch.nn.utils.fusion) and save again";
 const CLIENT = "it belongs after decryption: remove it and apply it to the decrypted output";
 const POOL = "use AvgPool2d, a mean instead of a maximum";
 
 const ADVICE: ReadonlyMap<string, string> = new Map([
-  ...["ReLU", "ReLU6", "SiLU", "GELU", "Sigmoid", "Tanh", "LeakyReLU", "ELU", "CELU", "SELU", "PReLU", "Mish"].map(
-    (name) => [name, SQUARE] as const,
-  ),
-  ...["Hardswish", "Hardsigmoid", "Hardtanh", "Softplus", "Softsign", "LogSigmoid"].map(
-    (name) => [name, SQUARE] as const,
+  ...["CELU", "SELU", "PReLU", "Hardsigmoid", "Hardtanh", "Softsign", "LogSigmoid"].map(
+    (name) => [name, OTHER] as const,
   ),
   ...["BatchNorm3d", "SyncBatchNorm"].map((name) => [name, FOLD] as const),
   ...["Softmax", "LogSoftmax", "Softmin", "Softmax2d"].map((name) => [name, CLIENT] as const),
-  ...["MaxPool1d", "MaxPool2d", "MaxPool3d", "AdaptiveMaxPool2d"].map((name) => [name, POOL] as const),
+  ...["MaxPool1d", "MaxPool3d", "AdaptiveMaxPool2d"].map((name) => [name, POOL] as const),
   ["LayerNorm", "it divides by a statistic of the data: train with BatchNorm2d"],
   ["GroupNorm", "it divides by a statistic of the data: train with BatchNorm2d"],
   ["InstanceNorm", "it divides by a statistic of the data: train with BatchNorm2d"],
@@ -26,7 +23,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
 
 const SUPPORTED =
   "Conv1d, Conv2d, ConvTranspose2d, Linear, AvgPool1d, AvgPool2d, AdaptiveAvgPool2d, BatchNorm1d, BatchNorm2d, ZeroPad2d, Flatten, " +
-  "Unflatten, Dropout, Identity and a class Square";
+  "Unflatten, Dropout, Identity and a class Square; with --activations also ReLU, SiLU, GELU and others, and MaxPool2d";
 
 /** True for a kind of layer that is known not to run encrypted. */
 export function hasAdvice(name: string): boolean {

@@ -2,21 +2,24 @@
 
 import { CrcnnError } from "../../errors/index.ts";
 import type { Layer } from "../../plan/index.ts";
+import { exactOnlyRefusal } from "../activation-refusal.ts";
 import type { SourceLayer } from "./source-model.ts";
 
 /**
- * The layer that is made, or what stands for it where making it is refused with UNSUPPORTED_LAYER: every use of that throws the refusal.
+ * The layer that is made, or what stands for it where making it is refused with UNSUPPORTED_LAYER: every use of that throws the refusal. One that is
+ * exact in the clear alone comes with its refusal, too.
  *
- * @param kind the name that a refused layer goes by.
+ * @param name the kind that a refused layer goes by, and what messages call the layer: `layer 3 (ReLU)`.
  * @param explain puts the file's name before a refusal.
  */
 export function layerOrRefusal(
-  kind: string,
+  { kind, label }: { readonly kind: string; readonly label: string },
   make: () => Layer,
   explain: (error: CrcnnError) => CrcnnError,
 ): Pick<SourceLayer, "layer" | "refusal"> {
   try {
-    return { layer: make() };
+    const layer = make();
+    return layer.exactOnly ? { layer, refusal: explain(exactOnlyRefusal(label, layer)) } : { layer };
   } catch (error) {
     if (!(error instanceof CrcnnError && error.code === "UNSUPPORTED_LAYER")) throw error;
     const refusal = explain(error);

@@ -17,13 +17,30 @@ import {
   conv1dLayer,
   conv2dLayer,
   convTranspose2dLayer,
+  type EluOptions,
+  eluLayer,
   type FlattenOptions,
   flattenLayer,
+  type GeluOptions,
+  geluLayer,
+  hardswishLayer,
   type IdentityKind,
   identityLayer,
+  type LeakyReluOptions,
+  leakyReluLayer,
   linearLayer,
+  type MaxPool2dOptions,
+  maxPool2dLayer,
+  mishLayer,
+  relu6Layer,
+  reluLayer,
   type SidePadding,
+  type SoftplusOptions,
+  sigmoidLayer,
+  siluLayer,
+  softplusLayer,
   squareLayer,
+  tanhLayer,
   type UnflattenOptions,
   unflattenLayer,
   zeroPad2dLayer,
@@ -42,6 +59,21 @@ const HOOKS = ["_forward_hooks", "_forward_pre_hooks"];
 /** Does nothing when a trained network runs. */
 const DROPOUTS = ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"] as const;
 
+const ACTIVATIONS: readonly (readonly [name: string, make: (state: ModuleState) => Layer])[] = [
+  ["ELU", (state) => eluLayer({ alpha: state.attribute("alpha") } as EluOptions)],
+  // Files from before torch 1.12 do not say: there was one form.
+  ["GELU", (state) => geluLayer({ approximate: state.attribute("approximate", "none") } as GeluOptions)],
+  ["Hardswish", hardswishLayer],
+  ["LeakyReLU", (state) => leakyReluLayer({ negativeSlope: state.attribute("negative_slope") } as LeakyReluOptions)],
+  ["Mish", mishLayer],
+  ["ReLU", reluLayer],
+  ["ReLU6", relu6Layer],
+  ["SiLU", siluLayer],
+  ["Sigmoid", sigmoidLayer],
+  ["Softplus", softplus],
+  ["Tanh", tanhLayer],
+];
+
 const LAYERS: ReadonlyMap<string, (state: ModuleState) => Layer> = new Map([
   ["torch.nn.modules.conv.Conv1d", conv1d],
   ["torch.nn.modules.conv.Conv2d", conv2d],
@@ -56,12 +88,19 @@ const LAYERS: ReadonlyMap<string, (state: ModuleState) => Layer> = new Map([
   ["torch.nn.modules.padding.ZeroPad2d", (state) => zeroPad2dLayer(state.attribute("padding") as SidePadding)],
   ["torch.nn.modules.flatten.Flatten", flatten],
   ["torch.nn.modules.flatten.Unflatten", unflatten],
+  ["torch.nn.modules.pooling.MaxPool2d", maxPool2d],
+  ...ACTIVATIONS.map(([name, make]) => [`torch.nn.modules.activation.${name}`, make] as const),
   ...DROPOUTS.map((name) => [`torch.nn.modules.dropout.${name}`, same(name)] as const),
 ]);
 
-/** True for a class that runs encrypted: one of torch's that is known here, or a user's class named Square. */
+/** True for a class that has a layer: one of torch's that is known here, or a user's class named Square. */
 export function isKnownLayer({ type }: ModuleObject): boolean {
   return LAYERS.has(className(type)) || isUserSquare(type);
+}
+
+/** What messages call a layer: `layer 3 (Conv2d)`. @param position the path to it. */
+export function labelOf({ type }: ModuleObject, position: string): string {
+  return `layer ${position} (${printable(type.name)})`;
 }
 
 /**
@@ -73,7 +112,7 @@ export function isKnownLayer({ type }: ModuleObject): boolean {
  */
 export function makeLayer(object: ModuleObject, position: string, budget: ElementBudget): Layer {
   const { type, state } = object;
-  const label = `layer ${position} (${printable(type.name)})`;
+  const label = labelOf(object, position);
   if (HOOKS.some((name) => dictOf(state, name).size > 0) || state?.has("forward")) {
     throw unsupported(`${label} has hooks, which are code and not in the file: remove them and save again`);
   }
@@ -145,6 +184,23 @@ function linear(state: ModuleState): Layer {
 function avgPool2d(state: ModuleState): Layer {
   const divisorOverride = state.attribute("divisor_override", null);
   return avgPool2dLayer({ ...poolOptions(state), divisorOverride } as AvgPool2dOptions);
+}
+
+function maxPool2d(state: ModuleState): Layer {
+  if (state.attribute("return_indices", false) !== false) {
+    throw unsupported(`${state.label} has return_indices, and gives more than one result: only the maxima can go on`);
+  }
+  return maxPool2dLayer({
+    kernelSize: state.attribute("kernel_size"),
+    stride: state.attribute("stride"),
+    padding: state.attribute("padding"),
+    dilation: state.attribute("dilation"),
+    ceilMode: state.attribute("ceil_mode"),
+  } as MaxPool2dOptions);
+}
+
+function softplus(state: ModuleState): Layer {
+  return softplusLayer({ beta: state.attribute("beta"), threshold: state.attribute("threshold") } as SoftplusOptions);
 }
 
 function poolOptions(state: ModuleState): Record<keyof AvgPool1dOptions, unknown> {

@@ -21,6 +21,12 @@ export const classify: Command = defineCommand({
       description: "Address of a crcnn server, as http://127.0.0.1:8080",
     },
     model: { type: "string", required: true, valueHint: "NAME", description: "Which of its models" },
+    activations: {
+      type: "string",
+      valueHint: "client",
+      description:
+        "For models with ReLU, SiLU, MaxPool2d and the like: this client decrypts before each, applies it and encrypts again",
+    },
     scheme: {
       type: "string",
       valueHint: "ckks",
@@ -41,10 +47,12 @@ export const classify: Command = defineCommand({
     if (url?.protocol !== "http:" && url?.protocol !== "https:") {
       throw new UsageError(`--server takes an address as http://127.0.0.1:8080, got ${JSON.stringify(args.server)}`);
     }
+    const activations =
+      args.activations === undefined ? undefined : parseChoice("activations", args.activations, ["client"]);
     const set = await readImageFiles(args._, args);
     const progress = createProgress();
     try {
-      const session = await openRemote(args.server, args.model, set, progress);
+      const session = await openRemote(args.server, args.model, set, progress, activations);
       try {
         if (!args.json) process.stdout.write(describeSetup(session));
         const { keys } = session.setup.milliseconds;

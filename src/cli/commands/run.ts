@@ -3,6 +3,7 @@
 import { readLabels } from "../../data/index.ts";
 import { MAX_THREADS } from "../../math/index.ts";
 import { MAX_WEIGHT_BITS, MIN_WEIGHT_BITS } from "../../plan/index.ts";
+import { activationOptions, parseActivations, prepareModel } from "../activations.ts";
 import { parseChoice, parseInteger } from "../arguments.ts";
 import { type BatchRunOptions, describeBatch, runBatches } from "../batch-network.ts";
 import { type Command, defineCommand } from "../command.ts";
@@ -36,6 +37,7 @@ export const run: Command = defineCommand({
     },
     ...modelOptions,
     ...imageOptions,
+    ...activationOptions,
     backend: {
       type: "string",
       valueHint: "ts|wasm",
@@ -82,18 +84,20 @@ export const run: Command = defineCommand({
     if (objective === "latency" && (weightBits ?? args.labels) !== undefined) {
       throw new UsageError("--weight-bits and --labels are for --objective throughput");
     }
-    const model = await loadModel(args.model, args.architecture);
+    const choice = parseActivations(args);
+    const model = await loadModel(args.model, args.architecture, choice.mode !== "none");
     const set = await readImageFiles(files, args, model);
     const labels = args.labels === undefined ? undefined : await readImageLabels(args.labels, set);
     const progress = createProgress();
     try {
+      const prepared = await prepareModel(model, choice, args, progress);
       if (objective === "throughput") {
         const options: BatchRunOptions = { scheme, backend, threads, weightBits, labels };
-        const result = await runBatches(model, set, progress, options);
+        const result = await runBatches(prepared, set, progress, options);
         process.stdout.write(args.json ? `${JSON.stringify(result)}\n` : describeBatch(result));
         return;
       }
-      const network = await openLocalNetwork(model, set, progress, { backend, threads });
+      const network = await openLocalNetwork(prepared, set, progress, { backend, threads });
       for (const image of set.images) {
         const { relativeError, ...result } = network.run(image.tensor);
         process.stdout.write(
@@ -123,12 +127,12 @@ function parseThreads(text: string): number | "auto" {
 
 function describe(
   { name }: NamedImage,
-  { logits, plainLogits, argmax, maxError, milliseconds }: RunResult,
+  { logits, plainLogits, exactLogits, argmax, maxError, milliseconds }: RunResult,
   relative: number,
 ): string {
   const { encrypt, evaluate, decrypt } = milliseconds;
   return (
-    `${name}: ${argmax}\n${formatTable({ encrypted: logits, plain: plainLogits })}\n` +
+    `${name}: ${argmax}\n${formatTable({ encrypted: logits, plain: plainLogits, ...(exactLogits ? { exact: exactLogits } : {}) })}\n` +
     `  largest error ${maxError.toExponential(1)}, ${relative.toExponential(1)} of the largest logit; encrypted in ` +
     `${formatMilliseconds(encrypt)}, evaluated in ${formatMilliseconds(evaluate)}, decrypted in ${formatMilliseconds(decrypt)}\n`
   );

@@ -2,9 +2,11 @@
 
 import { CrcnnError } from "../../errors/index.ts";
 import { MAX_THREADS } from "../../math/index.ts";
-import { serve as startServer } from "../../server/node/index.ts";
-import { parseInteger } from "../arguments.ts";
+import { type FitForServer, serve as startServer } from "../../server/node/index.ts";
+import { activationOptions, describeFit, fitOnImages, parseActivations } from "../activations.ts";
+import { parseChoice, parseInteger } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { type ImageArguments, imageOptions } from "../images.ts";
 
 export const serve: Command = defineCommand({
   name: "serve",
@@ -29,13 +31,34 @@ export const serve: Command = defineCommand({
       valueHint: "N",
       description: "Requests that are computed at a time, each by a thread of its own (default: processors, at most 8)",
     },
+    activations: {
+      type: "string",
+      valueHint: "polynomial",
+      description:
+        "Puts polynomials in the place of activations as ReLU and SiLU; without it, models with such layers are for clients with --activations client",
+    },
+    calibrate: activationOptions.calibrate,
+    mean: imageOptions.mean,
+    std: imageOptions.std,
     threads: { type: "string", default: "1", valueHint: "N", description: "Threads that take part in one evaluation" },
   },
   async run(args) {
     const port = parseInteger("port", args.port, 0, 65_535);
     const workers = args.workers === undefined ? undefined : parseInteger("workers", args.workers, 1, MAX_THREADS);
     const threads = parseInteger("threads", args.threads, 1, MAX_THREADS);
-    const server = await startServer({ models: args.models, port, host: args.host, workers, threads, onError: report });
+    const { activations, calibrate } = args;
+    if (activations !== undefined) parseChoice("activations", activations, ["polynomial"]);
+    const choice = parseActivations({ activations, calibrate });
+    const fitForServer = choice.mode === "polynomial" ? fitWith(choice.calibrate, args) : undefined;
+    const server = await startServer({
+      models: args.models,
+      port,
+      host: args.host,
+      workers,
+      threads,
+      fitForServer,
+      onError: report,
+    });
     for (const error of server.skipped) report(error);
     process.stdout.write(`crcnn: serving ${server.models.join(", ")} at ${server.url}\n`);
     // Started by another process that keeps a channel open, it ends with that process.
@@ -44,6 +67,16 @@ export const serve: Command = defineCommand({
     if (process.connected) process.disconnect();
   },
 });
+
+/** Fits models that have activations, and says what was found. */
+function fitWith(calibrate: string, images: Pick<ImageArguments, "mean" | "std">): FitForServer {
+  return async (model, file) => {
+    if (!model.layers.some(({ layer }) => layer.exactOnly === "element")) return undefined;
+    const { fit, samples } = await fitOnImages(model, calibrate, images);
+    process.stderr.write(`crcnn: ${file}: ${describeFit(fit)}\n`);
+    return { fit, samples };
+  };
+}
 
 function report(error: unknown): void {
   const told = error instanceof CrcnnError ? error.message : error instanceof Error ? error.stack : String(error);

@@ -1,6 +1,7 @@
 /** What a client must know to use a network that was compiled for batches. Plain data; it holds no weights. */
 
 import type { RlweParameters } from "../../rlwe/index.ts";
+import type { OwnerLayer } from "../manifest.ts";
 import type { KeyDemand, ScalePolicy } from "../schedule.ts";
 import type { Shape } from "../tensor.ts";
 import type { BatchInput } from "./ckks.ts";
@@ -16,6 +17,8 @@ export interface BatchSegment extends BatchInput {
   readonly outputLevel: number;
   readonly outputScale: number;
   readonly outputComponents: number;
+  /** As in the manifest of a plan for single images. */
+  readonly ownerLayers: readonly OwnerLayer[];
   /** Largest error that is expected of an output, in its own units. */
   readonly expectedError: number;
 }

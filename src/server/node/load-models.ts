@@ -2,10 +2,20 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { join, parse } from "node:path";
-import { type Architecture, parseArchitecture, readModel, requireSupported } from "../../builder/index.ts";
+import {
+  type ActivationFit,
+  type Architecture,
+  applyFit,
+  parseArchitecture,
+  readModel,
+  requireExact,
+  type SourceModel,
+} from "../../builder/index.ts";
 import { CrcnnError } from "../../errors/index.ts";
+import type { Tensor } from "../../plan/index.ts";
 import type { ModelSummary } from "../../protocol/index.ts";
 import { summarize } from "../models.ts";
+import { shareArrays } from "./share-arrays.ts";
 
 const EXTENSIONS = [".pt", ".pth", ".safetensors", ".onnx"];
 /** Of the architecture beside a file that holds weights alone. */
@@ -18,8 +28,18 @@ export interface ModelFile {
   readonly file: string;
   /** Its content, in memory that threads share. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly fitted?: ServedFit | undefined;
   readonly architecture: Architecture | undefined;
 }
+
+/** Polynomials in the place of a model's activations, with inputs to measure value ranges with. */
+export interface ServedFit {
+  readonly fit: ActivationFit;
+  readonly samples: readonly Tensor[];
+}
+
+/** Polynomials for a model that is to be served; undefined for one that shall stay as it is. */
+export type FitForServer = (model: SourceModel, file: string) => Promise<ServedFit | undefined>;
 
 export interface LoadedModels {
   /** By file name without its extension, in alphabetic order. */
@@ -30,11 +50,11 @@ export interface LoadedModels {
 
 /**
  * Loads every model of a directory: `.pt`, `.pth`, `.safetensors` and `.onnx` files, with the architecture in `name.architecture.json` where there is one.
- * One that cannot be served does not keep the others from being served.
+ * Polynomials are fitted where that is wanted. One that cannot be served does not keep the others from being served.
  *
  * @throws CrcnnError INVALID_FILE when there is none that can be, and what the file system says when the directory cannot be read.
  */
-export async function loadModels(directory: string): Promise<LoadedModels> {
+export async function loadModels(directory: string, fitForServer?: FitForServer): Promise<LoadedModels> {
   const names = await readdir(directory);
   const files = names.filter((name) => EXTENSIONS.includes(parse(name).ext)).sort();
   const models = new Map<string, ModelFile>();
@@ -47,11 +67,13 @@ export async function loadModels(directory: string): Promise<LoadedModels> {
       const content = await readFile(join(directory, file));
       const architecture = await readArchitecture(directory, `${name}${ARCHITECTURE}`, names);
       const model = readModel(content, { name: file, architecture });
-      requireSupported(model);
-      const summary = summarize(name, model);
+      // Layers that are left to the client are settled when a plan is asked for.
+      requireExact(model);
+      const fitted = await fitForServer?.(model, file);
+      const summary = summarize(name, fitted ? applyFit(model, fitted.fit) : model);
       const bytes = new Uint8Array(new SharedArrayBuffer(content.length));
       bytes.set(content);
-      models.set(name, { summary, file, bytes, architecture });
+      models.set(name, { summary, file, bytes, architecture, fitted: shareArrays(fitted) });
     } catch (error) {
       skipped.push(error instanceof CrcnnError ? error : unreadable(file, error as NodeJS.ErrnoException));
     }

@@ -1,7 +1,7 @@
 /** What a thread of the pool does: one job after the other, on an engine of its own. */
 
 import type { MessagePort } from "node:worker_threads";
-import { readModel } from "../../builder/index.ts";
+import { applyFit, readModel } from "../../builder/index.ts";
 import type { Cancellation } from "../../errors/index.ts";
 import { createThreadedEngine } from "../../math/index.ts";
 import { type ComputeCore, createComputeCore } from "../compute-core.ts";
@@ -48,10 +48,11 @@ export function runThread(port: MessagePort, { threads, encodedBytes, cancelled 
 function perform(core: ComputeCore, job: Job, signal: Cancellation): Jobs[JobKind]["gives"] {
   switch (job.kind) {
     case "compile": {
-      const { bytes, file, architecture } = job.model;
+      const { bytes, file, architecture, fitted } = job.model;
       // A copy: not everything that reads bytes takes shared ones.
       const model = readModel(bytes.slice(), { name: file, architecture });
-      return shareArrays(core.compile(model, job.request, signal));
+      const served = fitted ? applyFit(model, fitted.fit) : model;
+      return shareArrays(core.compile(served, job.request, signal, fitted?.samples));
     }
     case "open":
       core.open(job.session, job.plan, job.keys);

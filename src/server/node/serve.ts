@@ -5,7 +5,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import type { CrcnnError } from "../../errors/index.ts";
 import { createApp, type ServerLimits } from "../index.ts";
 import { createComputePool } from "./compute-pool.ts";
-import { loadModels } from "./load-models.ts";
+import { type FitForServer, loadModels } from "./load-models.ts";
 
 export interface ServeOptions {
   /** Directory of the `.pt` files to serve. */
@@ -19,6 +19,8 @@ export interface ServeOptions {
   /** Threads that take part in one evaluation; 1 by default. */
   readonly threads?: number | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
+  /** Puts polynomials in the place of a model's activations; by default they are left to clients that offer to apply them. */
+  readonly fitForServer?: FitForServer | undefined;
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -52,9 +54,10 @@ export async function serve({
   workers,
   threads,
   limits,
+  fitForServer,
   onError,
 }: ServeOptions): Promise<RunningServer> {
-  const loaded = await loadModels(models);
+  const loaded = await loadModels(models, fitForServer);
   const compute = createComputePool({ models: loaded.models, workers, threads, limits, onError });
   const app = createApp({ compute, limits, onError });
   const server = createAdaptorServer({ fetch: app.fetch });

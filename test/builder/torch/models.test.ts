@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { requireSupported, selectLayers, traceShapes } from "../../../src/builder/index.ts";
+import { networkSteps, requireExact, requireSupported, selectLayers, traceShapes } from "../../../src/builder/index.ts";
 import type { SourceModel } from "../../../src/builder/source/source-model.ts";
 import { loadTorch } from "../../../src/builder/torch/index.ts";
 import type { Tensor } from "../../../src/plan/index.ts";
@@ -37,6 +37,8 @@ describe("trained models", () => {
     ["lenet5-square/lenet5-square", "lenet5-square.pt"],
     ["fashion-cnn-bn-square/fashion-cnn-bn-square", "fashion-cnn-bn-square.pt"],
     ["cifar-like/cifar-like", "cifar-like.pt"],
+    ["lenet5-silu-bn/lenet5-silu-bn", "lenet5-silu-bn.pt"],
+    ["lenet5-relu-bn/lenet5-relu-bn", "lenet5-relu-bn.pt"],
   ])("%s from %s gives PyTorch's logits", (name, file) => {
     const model = loadTorch(fixture(`models/${name.split("/")[0]}/${file}`), file);
     const error = worst(model, samplesOf(name), batchFixture(`models/${name}.logits.npy`));
@@ -121,20 +123,55 @@ describe("variants", () => {
     },
   );
 
+  test.each(variants.filter(({ name }) => /^(act-|maxpool)/.test(name)))(
+    "$name gives PyTorch's output in the clear",
+    ({ name, layers }) => {
+      const model = loadTorch(fixture(`variants/${name}.pt`));
+      const last = model.layers[model.layers.length - 1].layer;
+      expect([last.kind, last.exactOnly]).toEqual([
+        layers[layers.length - 1].type,
+        name === "maxpool" ? "window" : "element",
+      ]);
+      const error = worst(
+        model,
+        batchFixture(`variants/${name}.input.npy`),
+        batchFixture(`variants/${name}.output.npy`),
+      );
+      expect(error).toBeLessThan(TOLERANCE);
+    },
+  );
+
   test("55 of the 79 run", () => {
     expect(variants).toHaveLength(79);
     expect(variants.filter(runs)).toHaveLength(55);
   });
 
-  describe("a layer that cannot run encrypted", () => {
+  describe("a layer that runs in the clear alone", () => {
     const model = loadTorch(fixture("variants/act-relu.pt"), "relu.pt");
-    const [input] = batchFixture("variants/act-relu.input.npy");
+    const { layer, refusal: reason } = model.layers[1];
+
+    test("is refused with its position and both ways out wherever algebra is wanted", () => {
+      expect(reason?.message).toMatch(
+        /^relu\.pt: layer 1 \(ReLU\) does not run encrypted by itself: .*--activations polynomial --calibrate FILE.*--activations client\)$/,
+      );
+      const shapes = traceShapes(model, [12]);
+      expect(shapes).toEqual([[12], [7], [7]]);
+      for (const use of [() => requireSupported(model), () => networkSteps(model, shapes)])
+        expect(refusal(use)).toBe(reason);
+      expect(refusal(() => layer.algebra([7])).message).toMatch(/ReLU does not run encrypted/);
+      expect(() => requireExact(model)).not.toThrow();
+    });
+  });
+
+  describe("a layer that cannot run at all", () => {
+    const model = loadTorch(fixture("variants/softmax.pt"), "soft.pt");
+    const [input] = batchFixture("variants/softmax.input.npy");
 
     test("is kept, and every use of it says why", () => {
-      expect(model.layers.map(({ layer }) => layer.kind)).toEqual(["Linear", "ReLU"]);
+      expect(model.layers.map(({ layer }) => layer.kind)).toEqual(["Linear", "Softmax"]);
       const { layer, refusal: reason } = model.layers[1];
       expect(model.layers[0].refusal).toBeUndefined();
-      expect(reason?.message).toMatch(/^relu\.pt: layer 1 \(ReLU\) does not run encrypted: .*square/);
+      expect(reason?.message).toMatch(/^soft\.pt: layer 1 \(Softmax\) does not run encrypted: .*decrypted output/);
       for (const use of [
         () => layer.outputShape([7]),
         () => layer.algebra([7]),

@@ -84,6 +84,7 @@ export async function openBatch(
     outputLevel: last.level,
     outputScale: last.scale,
     outputComponents: last.components,
+    ownerLayers: [],
     expectedError: 1e-3,
   };
   const manifest: BatchManifest = {
