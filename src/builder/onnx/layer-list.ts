@@ -2,6 +2,7 @@
 
 import { CrcnnError } from "../../errors/index.ts";
 import { type Layer, type Shape, sizeOf } from "../../plan/index.ts";
+import { exactOnlyRefusal } from "../activation-refusal.ts";
 import { MAX_LAYERS } from "../source/limits.ts";
 import { refusedLayer } from "../source/refused-layer.ts";
 import { MODEL_INPUT, type SourceLayer, type SourceModel } from "../source/source-model.ts";
@@ -87,7 +88,15 @@ export function createLayerList(): LayerList {
           index,
           ...(inputs.length === 1 && inputs[0] === index - 1 ? {} : { inputs }),
         };
-        if (made.layer) return { ...place, layer: made.layer };
+        const { layer } = made;
+        if (layer?.exactOnly) {
+          return {
+            ...place,
+            layer,
+            refusal: explain(exactOnlyRefusal(`layer ${index} (${layer.kind}), ${label},`, layer)),
+          };
+        }
+        if (layer) return { ...place, layer };
         const refusal = explain(
           new CrcnnError("UNSUPPORTED_LAYER", `layer ${index} (${made.kind}), ${label}, ${made.reason}`),
         );

@@ -113,6 +113,22 @@ describe("variants", () => {
     expect(error.message).toMatch(new RegExp(`^${name}\\.onnx: .*node \\d+ "/\\d/\\w+" \\(\\w+\\).*: .`));
   });
 
+  const exact = exported.filter(({ layers, expect: expected }) => {
+    return (
+      expected === "refuse" &&
+      layers.every(({ type }) => /^(Linear|MaxPool2d|\w*(ELU|LU|wish)|Sigmoid|Tanh)$/.test(type))
+    );
+  });
+
+  test("ten of those have layers that are exact in the clear", () => expect(exact).toHaveLength(10));
+
+  test.each(exact)("$name gives PyTorch's output in the clear", ({ name }) => {
+    const model = loadOnnx(fixture(`variants/${name}.onnx`));
+    const error = worst(model, batchFixture(`variants/${name}.input.npy`), batchFixture(`variants/${name}.output.npy`));
+    // Its slope comes in single precision.
+    expect(error).toBeLessThan(name === "act-leakyrelu" ? 1e-9 : TOLERANCE);
+  });
+
   test.each([
     ["act-relu", "ReLU", 1, 'node 1 "/1/Relu" (Relu)'],
     ["act-silu", "SiLU", 1, 'node 2 "/1/Mul" (Mul)'],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { loadOnnx, type SourceModel } from "../../../src/builder/index.ts";
 import { refusal } from "../torch/fixtures.ts";
+import { expectAgreement } from "./support.ts";
 import { constant, modelProto, type NodeSpec, node } from "./writer.ts";
 
 const CONSTANTS = {
@@ -16,8 +17,12 @@ const CONSTANTS = {
 
 const read = (nodes: readonly NodeSpec[]): SourceModel =>
   loadOnnx(modelProto({ input: ["N", 4], constants: CONSTANTS, nodes }), "m.onnx");
-const kindsOf = (nodes: readonly NodeSpec[]): string[] => read(nodes).layers.map(({ layer }) => layer.kind);
 const mul = (left: string, right: string, output: string): NodeSpec => node("Mul", [left, right], output);
+
+/** The kinds of a model's layers; it must give what its nodes give one by one. */
+function kindsOf(nodes: readonly NodeSpec[], tolerance?: number): string[] {
+  return expectAgreement({ input: ["N", 4], constants: CONSTANTS, nodes }, 1, tolerance);
+}
 
 describe("activations that are written as several nodes", () => {
   test.each([
@@ -39,7 +44,8 @@ describe("activations that are written as several nodes", () => {
       node("HardSigmoid", ["x"], "h", { alpha: { f: alpha } }),
       mul("x", "h", "y"),
     ];
-    expect(kindsOf(hard(1 / 6))).toEqual(["Hardswish"]);
+    // The slope is in single precision there.
+    expect(kindsOf(hard(1 / 6), 1e-7)).toEqual(["Hardswish"]);
     expect(refusal(() => read(hard(0.2))).message).toContain("two different tensors");
   });
 
@@ -112,6 +118,6 @@ describe("activations that are written as several nodes", () => {
   ] as [string, NodeSpec[]][])("what looks like GELU with %s is none", (_, nodes) => {
     const { code, message } = refusal(() => read(nodes));
     expect(code).toBe("UNSUPPORTED_LAYER");
-    expect(message).not.toContain("GELU");
+    expect(message).not.toContain("(GELU)");
   });
 });

@@ -2,6 +2,7 @@
 
 import type { Operation } from "../operation.ts";
 import type { Value } from "../values.ts";
+import { ACTIVATIONS } from "./activations.ts";
 import { conv, convTranspose } from "./convolution.ts";
 import { add, div, mul, neg, pow, sub, sumOf } from "./elementwise.ts";
 import { gemm, matMul } from "./linear.ts";
@@ -50,5 +51,6 @@ export const OPERATORS: ReadonlyMap<string, OperatorReader> = new Map<string, Op
   ["Transpose", transpose],
   ["Unsqueeze", unsqueeze],
   ["Upsample", upsample],
+  ...ACTIVATIONS,
   ...REFUSED,
 ]);

@@ -1,6 +1,7 @@
 /** ONNX's operators as the standard describes them, on whole batches, one element after the other: slow and obvious. */
 
 import type { ModelSpec, TensorSpec } from "../writer.ts";
+import { ACTIVATIONS } from "./activations.ts";
 import {
   type Apply,
   type Attributes,
@@ -14,7 +15,7 @@ import {
   size,
   type Values,
 } from "./arrays.ts";
-import { averagePool, conv, convTranspose } from "./windows.ts";
+import { averagePool, conv, convTranspose, maxPool } from "./windows.ts";
 
 const transposed = (array: Values, perm: readonly number[]): Values =>
   build(
@@ -85,6 +86,12 @@ const slice = (x: Values, axis: number, start: number, end: number, step: number
 };
 
 const APPLY: Readonly<Record<string, Apply>> = {
+  ...ACTIVATIONS,
+  MaxPool: maxPool,
+  GlobalMaxPool: ([x]) =>
+    build([...x!.shape.slice(0, 2), ...x!.shape.slice(2).map(() => 1)], ([n, c]) =>
+      Math.max(...indices(x!.shape.slice(2)).map((place) => at(x!, [n!, c!, ...place]))),
+    ),
   Add: ([a, b]) => elementwise((x, y) => x + y)(a!, b!),
   Sub: ([a, b]) => elementwise((x, y) => x - y)(a!, b!),
   Mul: ([a, b]) => elementwise((x, y) => x * y)(a!, b!),

@@ -109,3 +109,21 @@ export const averagePool: Apply = ([x], attributes) => {
     return sum / count;
   });
 };
+
+export const maxPool: Apply = ([x], attributes) => {
+  const kernel = attributes.ints("kernel_shape")!;
+  const lengths = x!.shape.slice(2);
+  const strides = attributes.ints("strides") ?? kernel.map(() => 1);
+  const dilations = attributes.ints("dilations") ?? kernel.map(() => 1);
+  const { before, after } = padsOf(attributes, kernel, lengths);
+  const output = kernel.map((taps, i) =>
+    Math.floor((lengths[i]! + before[i]! + after[i]! - (taps - 1) * dilations[i]! - 1) / strides[i]! + 1),
+  );
+  return build([...x!.shape.slice(0, 2), ...output], ([n, c, ...place]) => {
+    const places = indices(kernel).map((tap) =>
+      place.map((o, i) => o * strides[i]! + tap[i]! * dilations[i]! - before[i]!),
+    );
+    const inside = places.filter((index) => index.every((value, i) => value >= 0 && value < lengths[i]!));
+    return Math.max(...inside.map((index) => at(x!, [n!, c!, ...index])));
+  });
+};
