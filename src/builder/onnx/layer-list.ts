@@ -2,6 +2,7 @@
 
 import { CrcnnError } from "../../errors/index.ts";
 import { type Layer, type Shape, sizeOf } from "../../plan/index.ts";
+import { exactOnlyRefusal } from "../activation-refusal.ts";
 import { MAX_LAYERS } from "../source/limits.ts";
 import { refusedLayer } from "../source/refused-layer.ts";
 import { MODEL_INPUT, type SourceLayer, type SourceModel } from "../source/source-model.ts";
@@ -87,10 +88,13 @@ export function createLayerList(): LayerList {
           index,
           ...(inputs.length === 1 && inputs[0] === index - 1 ? {} : { inputs }),
         };
-        if (made.layer) return { ...place, layer: made.layer };
-        const refusal = explain(
-          new CrcnnError("UNSUPPORTED_LAYER", `layer ${index} (${made.kind}), ${label}, ${made.reason}`),
-        );
+        const name = (kind: string): string => `layer ${index} (${kind}), ${label},`;
+        if (made.layer) {
+          const { layer } = made;
+          const refusal = layer.exactOnly && explain(exactOnlyRefusal(name(layer.kind), layer));
+          return { ...place, layer, ...(refusal && { refusal }) };
+        }
+        const refusal = explain(new CrcnnError("UNSUPPORTED_LAYER", `${name(made.kind)} ${made.reason}`));
         return { ...place, layer: refusedLayer(made.kind, refusal), refusal };
       });
       return { layers };

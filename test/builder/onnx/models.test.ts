@@ -113,6 +113,21 @@ describe("variants", () => {
     expect(error.message).toMatch(new RegExp(`^${name}\\.onnx: .*node \\d+ "/\\d/\\w+" \\(\\w+\\).*: .`));
   });
 
+  test.each(exported.filter(({ name }) => /^(act-|maxpool)/.test(name)))(
+    "$name gives PyTorch's output in the clear",
+    ({ name }) => {
+      const model = loadOnnx(fixture(`variants/${name}.onnx`));
+      expect(model.layers.map(({ layer }) => layer.exactOnly !== undefined)).toContain(true);
+      const error = worst(
+        model,
+        batchFixture(`variants/${name}.input.npy`),
+        batchFixture(`variants/${name}.output.npy`),
+      );
+      // Slopes and constants in the file are in single precision.
+      expect(error).toBeLessThan(1e-7);
+    },
+  );
+
   test.each([
     ["act-relu", "ReLU", 1, 'node 1 "/1/Relu" (Relu)'],
     ["act-silu", "SiLU", 1, 'node 2 "/1/Mul" (Mul)'],

@@ -2,13 +2,13 @@
 
 import type { Operation } from "../operation.ts";
 import type { Value } from "../values.ts";
+import { ACTIVATIONS } from "./activations.ts";
 import { conv, convTranspose } from "./convolution.ts";
 import { add, div, mul, neg, pow, sub, sumOf } from "./elementwise.ts";
 import { gemm, matMul } from "./linear.ts";
 import { batchNormalization } from "./normalization.ts";
 import { pad, slice, split } from "./padding.ts";
 import { averagePool, globalAveragePool, reduceMean } from "./pooling.ts";
-import { REFUSED } from "./refused.ts";
 import { resize, upsample } from "./resize.ts";
 import { concat, depthToSpace, flatten, reshape, spaceToDepth, squeeze, transpose, unsqueeze } from "./shapes.ts";
 import { cast, shapeOf, unchanged } from "./unchanged.ts";
@@ -50,5 +50,5 @@ export const OPERATORS: ReadonlyMap<string, OperatorReader> = new Map<string, Op
   ["Transpose", transpose],
   ["Unsqueeze", unsqueeze],
   ["Upsample", upsample],
-  ...REFUSED,
+  ...ACTIVATIONS,
 ]);
