@@ -1,6 +1,7 @@
 /** Models in, plans out. */
 
 export { exactOnlyRefusal } from "./activation-refusal.ts";
+export { type Alternative, type AlternativeOptions, findAlternatives } from "./alternatives.ts";
 export type { Architecture, LayerDescription } from "./architecture/architecture.ts";
 export { parseArchitecture } from "./architecture/parse.ts";
 export type { CompiledBatch } from "./batch/compile-batch.ts";
@@ -26,5 +27,7 @@ export {
 } from "./network.ts";
 export * from "./onnx/index.ts";
 export { type ReadModelOptions, readModel } from "./read-model.ts";
+export { type LayerReport, type PlanReport, reportPlan } from "./report.ts";
+export { type Compiled, isBatch, readPlan, savePlan } from "./saved-plan.ts";
 export { MODEL_INPUT, type SourceLayer, type SourceModel } from "./source/source-model.ts";
 export * from "./torch/index.ts";

@@ -62,14 +62,19 @@ export async function readModelFile(file: string, architecture: string | undefin
   return { bytes, name: file, architecture: parseArchitecture(text, architecture) };
 }
 
+/** A model of which some layers may not run encrypted: those that are wanted may be others. */
+export async function loadLayers(file: string, architecture?: string): Promise<SourceModel> {
+  const { bytes, ...options } = await readModelFile(file, architecture);
+  return readModel(bytes, options);
+}
+
 /**
  * A model that can run encrypted.
  *
  * @param exactLayers Layers that are exact in the clear alone may be there: something was chosen to be done about them.
  */
 export async function loadModel(file: string, architecture?: string, exactLayers = false): Promise<SourceModel> {
-  const { bytes, ...options } = await readModelFile(file, architecture);
-  const model = readModel(bytes, options);
+  const model = await loadLayers(file, architecture);
   if (exactLayers) requireExact(model);
   else requireSupported(model);
   return model;

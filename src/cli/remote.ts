@@ -15,16 +15,10 @@ const TITLES: Readonly<Record<ClientStep, string>> = {
   decrypt: "Decrypting",
 };
 
-/** Opens a session for images, showing its steps. */
-export async function openRemote(
-  server: string,
-  model: string,
-  { shape, inputRange }: ImageSet,
-  progress: Progress,
-  activations?: Activations,
-): Promise<ClientSession> {
+/** Shows the steps that a client takes. */
+export function reportSteps(progress: Progress): (progress: ClientProgress) => void {
   let current: { readonly name: ClientStep; readonly shown: Step; readonly from: number } | undefined;
-  const onProgress = ({ step, done, total }: ClientProgress): void => {
+  return ({ step, done, total }) => {
     // What happens to each image is told by its result.
     if (step !== "plan" && step !== "keys" && step !== "upload") return;
     if (current?.name !== step) current = { name: step, shown: progress.step(TITLES[step]), from: performance.now() };
@@ -35,7 +29,18 @@ export async function openRemote(
     current.shown.done(formatMilliseconds(performance.now() - current.from));
     current = undefined;
   };
-  return createClient({ server, onProgress }).open(model, { inputShape: shape, inputRange, activations });
+}
+
+/** Opens a session for images, showing its steps. */
+export async function openRemote(
+  server: string,
+  model: string,
+  { shape, inputRange }: ImageSet,
+  progress: Progress,
+  activations?: Activations,
+): Promise<ClientSession> {
+  const client = createClient({ server, onProgress: reportSteps(progress) });
+  return client.open(model, { inputShape: shape, inputRange, activations });
 }
 
 /** What a session's start came to. */

@@ -16,6 +16,7 @@ import {
 } from "../plan/index.ts";
 import { maximumCiphertextBytes, type PlanRequest, parseTiming, paths } from "../protocol/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
+import { stopwatch } from "./stopwatch.ts";
 import type { Transport } from "./transport.ts";
 
 /** In the order in which they happen; the last three for each image. */
@@ -179,16 +180,6 @@ export function createSession({
 
 /** Errors that tell something of the values which are encrypted or decrypted. */
 const DEPEND_ON_VALUES: readonly string[] = ["PRECISION_LOST", "SCALE_OVERFLOW"];
-
-/** Milliseconds since the last call, or since it was made. */
-function stopwatch(): () => number {
-  let start = performance.now();
-  return () => {
-    const elapsed = performance.now() - start;
-    start += elapsed;
-    return elapsed;
-  };
-}
 
 function zeros({ shape }: { readonly shape: Shape }): Tensor {
   return { shape, data: new Float64Array(sizeOf(shape)) };

@@ -6,7 +6,9 @@ import { type FitForServer, serve as startServer } from "../../server/node/index
 import { activationOptions, describeFit, fitOnImages, parseActivations } from "../activations.ts";
 import { parseChoice, parseInteger } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { UsageError } from "../failure.ts";
 import { type ImageArguments, imageOptions } from "../images.ts";
+import { cacheOptions, planCacheOptions } from "../plan-cache.ts";
 
 export const serve: Command = defineCommand({
   name: "serve",
@@ -18,6 +20,11 @@ export const serve: Command = defineCommand({
       valueHint: "DIR",
       description:
         "Folder of the models to serve (.pt, .pth, .safetensors, .onnx), each under its name; NAME.architecture.json lists the layers of weights that come without",
+    },
+    alias: {
+      type: "string",
+      valueHint: "NAME=MODEL",
+      description: "Names that crcnn client may use for models, as MNIST=lenet1; several with commas between them",
     },
     port: { type: "string", default: "8080", valueHint: "P", description: "TCP port; 0 lets the system choose" },
     host: {
@@ -41,6 +48,7 @@ export const serve: Command = defineCommand({
     mean: imageOptions.mean,
     std: imageOptions.std,
     threads: { type: "string", default: "1", valueHint: "N", description: "Threads that take part in one evaluation" },
+    ...cacheOptions,
   },
   async run(args) {
     const port = parseInteger("port", args.port, 0, 65_535);
@@ -50,15 +58,11 @@ export const serve: Command = defineCommand({
     if (activations !== undefined) parseChoice("activations", activations, ["polynomial"]);
     const choice = parseActivations({ activations, calibrate });
     const fitForServer = choice.mode === "polynomial" ? fitWith(choice.calibrate, args) : undefined;
-    const server = await startServer({
-      models: args.models,
-      port,
-      host: args.host,
-      workers,
-      threads,
-      fitForServer,
-      onError: report,
-    });
+    const planCache = await planCacheOptions(args.cache);
+    const aliases = parseAliases(args.alias ?? "");
+    const { models, host } = args;
+    const options = { models, aliases, port, host, workers, threads, planCache, fitForServer };
+    const server = await startServer({ ...options, onError: report });
     for (const error of server.skipped) report(error);
     process.stdout.write(`crcnn: serving ${server.models.join(", ")} at ${server.url}\n`);
     // Started by another process that keeps a channel open, it ends with that process.
@@ -76,6 +80,18 @@ function fitWith(calibrate: string, images: Pick<ImageArguments, "mean" | "std">
     process.stderr.write(`crcnn: ${file}: ${describeFit(fit)}\n`);
     return { fit, samples };
   };
+}
+
+function parseAliases(text: string): Map<string, string> {
+  const aliases = new Map<string, string>();
+  for (const part of text.split(",").filter((each) => each !== "")) {
+    const [alias, target, ...others] = part.split("=").map((name) => name.trim());
+    if (!alias || !target || others.length > 0 || aliases.has(alias)) {
+      throw new UsageError(`--alias takes NAME=MODEL, each name once, as MNIST=lenet1, got ${JSON.stringify(part)}`);
+    }
+    aliases.set(alias, target);
+  }
+  return aliases;
 }
 
 function report(error: unknown): void {

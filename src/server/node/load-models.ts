@@ -14,7 +14,7 @@ import {
 import { CrcnnError } from "../../errors/index.ts";
 import type { Tensor } from "../../plan/index.ts";
 import type { ModelSummary } from "../../protocol/index.ts";
-import { summarize } from "../models.ts";
+import { requireModel, summarize } from "../models.ts";
 import { shareArrays } from "./share-arrays.ts";
 
 const EXTENSIONS = [".pt", ".pth", ".safetensors", ".onnx"];
@@ -52,9 +52,14 @@ export interface LoadedModels {
  * Loads every model of a directory: `.pt`, `.pth`, `.safetensors` and `.onnx` files, with the architecture in `name.architecture.json` where there is one.
  * Polynomials are fitted where that is wanted. One that cannot be served does not keep the others from being served.
  *
- * @throws CrcnnError INVALID_FILE when there is none that can be, and what the file system says when the directory cannot be read.
+ * @param aliases Names under which requests for layers may ask for models, as well as under their own.
+ * @throws CrcnnError INVALID_FILE when there is none that can be, UNKNOWN_MODEL for an alias of one that is not there, and what the file system says when the directory cannot be read.
  */
-export async function loadModels(directory: string, fitForServer?: FitForServer): Promise<LoadedModels> {
+export async function loadModels(
+  directory: string,
+  aliases: ReadonlyMap<string, string> = new Map(),
+  fitForServer?: FitForServer,
+): Promise<LoadedModels> {
   const names = await readdir(directory);
   const files = names.filter((name) => EXTENSIONS.includes(parse(name).ext)).sort();
   const models = new Map<string, ModelFile>();
@@ -70,7 +75,8 @@ export async function loadModels(directory: string, fitForServer?: FitForServer)
       // Layers that are left to the client are settled when a plan is asked for.
       requireExact(model);
       const fitted = await fitForServer?.(model, file);
-      const summary = summarize(name, fitted ? applyFit(model, fitted.fit) : model);
+      const own = [...aliases].filter(([, target]) => target === name).map(([alias]) => alias);
+      const summary = summarize(name, fitted ? applyFit(model, fitted.fit) : model, own.length > 0 ? own : undefined);
       const bytes = new Uint8Array(new SharedArrayBuffer(content.length));
       bytes.set(content);
       models.set(name, { summary, file, bytes, architecture, fitted: shareArrays(fitted) });
@@ -78,7 +84,10 @@ export async function loadModels(directory: string, fitForServer?: FitForServer)
       skipped.push(error instanceof CrcnnError ? error : unreadable(file, error as NodeJS.ErrnoException));
     }
   }
-  if (models.size > 0) return { models, skipped };
+  if (models.size > 0) {
+    for (const target of aliases.values()) requireModel(models, target);
+    return { models, skipped };
+  }
   throw new CrcnnError(
     "INVALID_FILE",
     files.length === 0

@@ -28,7 +28,7 @@ function vectors(count: number, size = 8, seed = 1): Tensor[] {
 }
 
 /** p(x) with the coefficients of a fit. */
-const valueOf = ({ coefficients }: ActivationFit["activations"][number], x: number): number =>
+const polynomialAt = ({ coefficients }: ActivationFit["activations"][number], x: number): number =>
   coefficients.reduce((sum, c, k) => sum + c * x ** k, 0);
 
 describe("fit", () => {
@@ -56,7 +56,7 @@ describe("fit", () => {
     expect(second!.interval[0]).toBeCloseTo(low - 0.1 * (high - low), 9);
     expect(second!.interval[1]).toBeCloseTo(high + 0.1 * (high - low), 9);
     const typical = Math.sqrt(
-      values.reduce((sum, x) => sum + (Math.max(0, x) - valueOf(second!, x)) ** 2, 0) / values.length,
+      values.reduce((sum, x) => sum + (Math.max(0, x) - polynomialAt(second!, x)) ** 2, 0) / values.length,
     );
     expect(second!.typicalError / typical).toBeCloseTo(1, 2);
     reached = calibration.map((input) => runModel(model, input));
@@ -138,7 +138,7 @@ describe("fit", () => {
       const beyond = 0.05 * (high - low);
       for (const x of [low - beyond, high + beyond]) {
         const exact = layer.forward(tensor([1], [x])).data[0]!;
-        expect(Math.abs(valueOf(activation!, x) - exact)).toBeLessThan(0.5 * (high - low));
+        expect(Math.abs(polynomialAt(activation!, x) - exact)).toBeLessThan(0.5 * (high - low));
       }
     }
   });
