@@ -21,7 +21,7 @@ import { type CompiledBatch, compileBatch } from "./batch/compile-batch.ts";
 import { type CompiledIntegers, compileIntegers } from "./batch/integer/compile-integer.ts";
 import type { InputRange } from "./calibration.ts";
 import { type CompileOptions, type ResolvedOptions, resolveOptions } from "./compile-options.ts";
-import { type NetworkStep, requireChain } from "./network.ts";
+import { type NetworkStep, networkSteps, requireChain, traceShapes } from "./network.ts";
 import { noParameters } from "./no-parameters.ts";
 import {
   type AnalysedPlan,
@@ -113,8 +113,11 @@ export function compile(
  */
 export function compileInputs(model: SourceModel, options: CompileOptions): unknown {
   const { signal: _, ...resolved } = resolveOptions(model, options);
-  const stretches = cutModel(model, resolved).stretches.map(({ calibration: _, ...stretch }) => stretch);
-  return { options: resolved, layers: model.layers.map(({ index, layer }) => [index, layer.kind]), stretches };
+  const steps =
+    resolved.activations === "client"
+      ? cutModel(model, resolved).stretches.map(({ calibration: _samples, ...stretch }) => stretch)
+      : networkSteps(model, traceShapes(model, resolved.inputShape));
+  return { options: resolved, layers: model.layers.map(({ index, layer }) => [index, layer.kind]), steps };
 }
 
 /** The client is told which inputs the plans were made for. */

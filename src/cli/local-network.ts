@@ -50,8 +50,7 @@ export async function openLocalNetwork(
 ): Promise<LocalNetwork> {
   const compiling = progress.step("Choosing layouts and parameters");
   await paint();
-  const calibration = fitted?.samples;
-  const network = compileNetwork(model, { inputShape: shape, inputRange, activations, calibration });
+  const network = compileNetwork(model, { inputShape: shape, inputRange, activations, calibration: fitted?.samples });
   const { manifest, plans, schedules } = network;
   compiling.done(formatParameters(manifest));
 

@@ -9,7 +9,7 @@ const SERIES_UP_TO = 2.5;
 const FRACTION_TERMS = 60;
 
 /**
- * erf(x) to 4e-16: below 2.5 by the series whose terms are all positive (Abramowitz and Stegun 7.1.6), above it from the continued fraction of
+ * erf(x) to 2e-15: below 2.5 by the series whose terms are all positive (Abramowitz and Stegun 7.1.6), above it from the continued fraction of
  * 1 - erf (7.1.14).
  */
 export function erf(x: number): number {

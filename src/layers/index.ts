@@ -21,7 +21,7 @@ export { type LinearOptions, linear, linearLayer } from "./linear.ts";
 export { type MaxPool2dOptions, maxPool2dLayer } from "./max-pool2d.ts";
 export { mishLayer } from "./mish.ts";
 export type { Single } from "./one-dimensional.ts";
-export { applyOwnerLayers, ownerLayer, ownerLayerOf } from "./owner-layers.ts";
+export { applyOwnerLayers, type ExactOnlyKind, exactOnlyLayer, ownerLayer, ownerLayerOf } from "./owner-layers.ts";
 export { permute, permuteLayer } from "./permute.ts";
 export { type PolynomialOptions, polynomial, polynomialLayer } from "./polynomial.ts";
 export { refreshLayer } from "./refresh.ts";

@@ -15,21 +15,41 @@ import { siluLayer } from "./silu.ts";
 import { type SoftplusOptions, softplusLayer } from "./softplus.ts";
 import { tanhLayer } from "./tanh.ts";
 
+/** PyTorch's class names of the layers that are `exactOnly`. */
+export type ExactOnlyKind =
+  | "ELU"
+  | "GELU"
+  | "Hardswish"
+  | "LeakyReLU"
+  | "MaxPool2d"
+  | "Mish"
+  | "ReLU"
+  | "ReLU6"
+  | "SiLU"
+  | "Sigmoid"
+  | "Softplus"
+  | "Tanh";
+
 // The factories check the type and range of every option themselves.
-const OWNER_LAYERS: ReadonlyMap<string, (options: unknown) => Layer> = new Map<string, (options: unknown) => Layer>([
-  ["ELU", (options) => eluLayer(options as EluOptions)],
-  ["GELU", (options) => geluLayer(options as GeluOptions)],
-  ["Hardswish", hardswishLayer],
-  ["LeakyReLU", (options) => leakyReluLayer(options as LeakyReluOptions)],
-  ["MaxPool2d", (options) => maxPool2dLayer(options as MaxPool2dOptions)],
-  ["Mish", mishLayer],
-  ["ReLU", reluLayer],
-  ["ReLU6", relu6Layer],
-  ["SiLU", siluLayer],
-  ["Sigmoid", sigmoidLayer],
-  ["Softplus", (options) => softplusLayer(options as SoftplusOptions)],
-  ["Tanh", tanhLayer],
-]);
+const EXACT_ONLY: Readonly<Record<ExactOnlyKind, (options: unknown) => Layer>> = {
+  ELU: (options) => eluLayer(options as EluOptions),
+  GELU: (options) => geluLayer(options as GeluOptions),
+  Hardswish: hardswishLayer,
+  LeakyReLU: (options) => leakyReluLayer(options as LeakyReluOptions),
+  MaxPool2d: (options) => maxPool2dLayer(options as MaxPool2dOptions),
+  Mish: mishLayer,
+  ReLU: reluLayer,
+  ReLU6: relu6Layer,
+  SiLU: siluLayer,
+  Sigmoid: sigmoidLayer,
+  Softplus: (options) => softplusLayer(options as SoftplusOptions),
+  Tanh: tanhLayer,
+};
+
+/** The layer of a kind. @throws TypeError or RangeError for options that it does not take. */
+export function exactOnlyLayer(kind: ExactOnlyKind, options: unknown): Layer {
+  return EXACT_ONLY[kind](options);
+}
 
 /** What stands for a layer in a manifest. The layer must be one of those that are `exactOnly`. */
 export function ownerLayerOf({ kind, options }: Layer): OwnerLayer {
@@ -39,16 +59,15 @@ export function ownerLayerOf({ kind, options }: Layer): OwnerLayer {
 /** The layer that data from a manifest stands for. @throws CrcnnError INVALID_MESSAGE for a kind that is not on the list, and for options that it does not take. */
 export function ownerLayer(data: OwnerLayer): Layer {
   const { kind, options } = data ?? {};
-  const make = typeof kind === "string" ? OWNER_LAYERS.get(kind) : undefined;
-  if (make === undefined || typeof options !== "object" || options === null) {
-    const known = [...OWNER_LAYERS.keys()].join(", ");
+  if (typeof kind !== "string" || !Object.hasOwn(EXACT_ONLY, kind) || typeof options !== "object" || options === null) {
+    const known = Object.keys(EXACT_ONLY).join(", ");
     throw new CrcnnError(
       "INVALID_MESSAGE",
       `the plan has the key's owner apply ${JSON.stringify(kind)}, which is none of ${known}; update whichever of client and server is older`,
     );
   }
   try {
-    return make(options);
+    return exactOnlyLayer(kind as ExactOnlyKind, options);
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
     throw new CrcnnError(

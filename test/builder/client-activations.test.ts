@@ -159,6 +159,13 @@ describe("is refused", () => {
     expect(refused(fork)).toThrow(error("UNSUPPORTED_MODEL", /layer 2 \(Tanh\)/));
   });
 
+  test("on exact integers", () => {
+    const small = chainOf([linear(4, 3), reluLayer(), linear(3, 2)]);
+    expect(refused(small, { activations: "client", scheme: "bfv" })).toThrow(
+      error("UNSUPPORTED_MODEL", /cannot apply ReLU under scheme "bfv".*use scheme "ckks"/),
+    );
+  });
+
   test("by another name, and at a position that is no layer's", () => {
     const small = chainOf([linear(4, 3), squareLayer(), reluLayer()]);
     expect(refused(small, { activations: "server" })).toThrow(

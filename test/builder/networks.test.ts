@@ -126,7 +126,7 @@ describe("compile", () => {
     expect(() => compile(relu, { inputShape: [12] })).toThrow(
       expect.objectContaining({
         code: "UNSUPPORTED_LAYER",
-        message: expect.stringMatching(/act-relu\.pt: layer 1 \(ReLU\) .*square/),
+        message: expect.stringMatching(/act-relu\.pt: layer 1 \(ReLU\) .*polynomial.*client/),
       }),
     );
     expect(compile(selectLayers(relu, [0]), { inputShape: [12] }).plans).toHaveLength(1);

@@ -19,6 +19,8 @@ import {
   conv1dLayer,
   conv2dLayer,
   convTranspose2dLayer,
+  type ExactOnlyKind,
+  exactOnlyLayer,
   type FlattenOptions,
   flattenLayer,
   type IdentityKind,
@@ -55,6 +57,22 @@ export interface KindDefinition {
 const CONVOLUTION = ["inChannels", "outChannels", "kernelSize", "stride", "padding", "dilation", "groups", "bias"];
 const POOL = ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"];
 const DROPOUTS = ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"] as const;
+
+/** Kinds of layers that are exact in the clear alone, with their fields. */
+const EXACT_ONLY: readonly (readonly [kind: ExactOnlyKind, ...fields: string[]])[] = [
+  ["ELU", "alpha"],
+  ["GELU", "approximate"],
+  ["Hardswish"],
+  ["LeakyReLU", "negativeSlope"],
+  ["MaxPool2d", "kernelSize", "stride", "padding", "dilation", "ceilMode"],
+  ["Mish"],
+  ["ReLU"],
+  ["ReLU6"],
+  ["SiLU"],
+  ["Sigmoid"],
+  ["Softplus", "beta", "threshold"],
+  ["Tanh"],
+];
 
 export const KINDS: ReadonlyMap<string, KindDefinition> = new Map<string, KindDefinition>([
   ["Conv1d", convolution(1, (options) => conv1dLayer(options as unknown as Conv1dOptions))],
@@ -96,6 +114,9 @@ export const KINDS: ReadonlyMap<string, KindDefinition> = new Map<string, KindDe
     "Unflatten",
     weightless(["dim", "unflattenedSize"], (fields) => unflattenLayer(fields as unknown as UnflattenOptions)),
   ],
+  ...EXACT_ONLY.map(
+    ([kind, ...fields]) => [kind, weightless(fields, (options) => exactOnlyLayer(kind, options))] as const,
+  ),
   ["Square", weightless([], squareLayer)],
   ["Polynomial", weightless(["coefficients"], (fields) => polynomialLayer(fields as unknown as PolynomialOptions))],
   ["Add", { ...weightless([], addLayer), joins: true }],

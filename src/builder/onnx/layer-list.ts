@@ -88,18 +88,13 @@ export function createLayerList(): LayerList {
           index,
           ...(inputs.length === 1 && inputs[0] === index - 1 ? {} : { inputs }),
         };
-        const { layer } = made;
-        if (layer?.exactOnly) {
-          return {
-            ...place,
-            layer,
-            refusal: explain(exactOnlyRefusal(`layer ${index} (${layer.kind}), ${label},`, layer)),
-          };
+        const name = (kind: string): string => `layer ${index} (${kind}), ${label},`;
+        if (made.layer) {
+          const { layer } = made;
+          const refusal = layer.exactOnly && explain(exactOnlyRefusal(name(layer.kind), layer));
+          return { ...place, layer, ...(refusal && { refusal }) };
         }
-        if (layer) return { ...place, layer };
-        const refusal = explain(
-          new CrcnnError("UNSUPPORTED_LAYER", `layer ${index} (${made.kind}), ${label}, ${made.reason}`),
-        );
+        const refusal = explain(new CrcnnError("UNSUPPORTED_LAYER", `${name(made.kind)} ${made.reason}`));
         return { ...place, layer: refusedLayer(made.kind, refusal), refusal };
       });
       return { layers };

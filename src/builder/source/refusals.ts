@@ -23,7 +23,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
 
 const SUPPORTED =
   "Conv1d, Conv2d, ConvTranspose2d, Linear, AvgPool1d, AvgPool2d, AdaptiveAvgPool2d, BatchNorm1d, BatchNorm2d, ZeroPad2d, Flatten, " +
-  "Unflatten, Dropout, Identity and a class Square; with --activations also ReLU, SiLU, GELU and others, and MaxPool2d";
+  "Unflatten, Dropout, Identity and a class Square; with --activations also ReLU, SiLU and others, and MaxPool2d";
 
 /** True for a kind of layer that is known not to run encrypted. */
 export function hasAdvice(name: string): boolean {

@@ -61,8 +61,8 @@ export const serve: Command = defineCommand({
     const planCache = await planCacheOptions(args.cache);
     const aliases = parseAliases(args.alias ?? "");
     const { models, host } = args;
-    const options = { models, aliases, port, host, workers, threads, fitForServer, planCache, onError: report };
-    const server = await startServer(options);
+    const options = { models, aliases, port, host, workers, threads, planCache, fitForServer };
+    const server = await startServer({ ...options, onError: report });
     for (const error of server.skipped) report(error);
     process.stdout.write(`crcnn: serving ${server.models.join(", ")} at ${server.url}\n`);
     // Started by another process that keeps a channel open, it ends with that process.
@@ -71,6 +71,16 @@ export const serve: Command = defineCommand({
     if (process.connected) process.disconnect();
   },
 });
+
+/** Fits models that have activations, and says what was found. */
+function fitWith(calibrate: string, images: Pick<ImageArguments, "mean" | "std">): FitForServer {
+  return async (model, file) => {
+    if (!model.layers.some(({ layer }) => layer.exactOnly === "element")) return undefined;
+    const { fit, samples } = await fitOnImages(model, calibrate, images);
+    process.stderr.write(`crcnn: ${file}: ${describeFit(fit)}\n`);
+    return { fit, samples };
+  };
+}
 
 function parseAliases(text: string): Map<string, string> {
   const aliases = new Map<string, string>();
@@ -82,16 +92,6 @@ function parseAliases(text: string): Map<string, string> {
     aliases.set(alias, target);
   }
   return aliases;
-}
-
-/** Fits models that have activations, and says what was found. */
-function fitWith(calibrate: string, images: Pick<ImageArguments, "mean" | "std">): FitForServer {
-  return async (model, file) => {
-    if (!model.layers.some(({ layer }) => layer.exactOnly === "element")) return undefined;
-    const { fit, samples } = await fitOnImages(model, calibrate, images);
-    process.stderr.write(`crcnn: ${file}: ${describeFit(fit)}\n`);
-    return { fit, samples };
-  };
 }
 
 function report(error: unknown): void {

@@ -27,7 +27,7 @@ export function requireBatchSegment(value: unknown, levels: number, complain: Co
     throw complain(`${name} is ${String(number)}, and should be above 0`);
   };
   if (typeof fields.hash !== "string") throw complain("a segment has no hash");
-  if (!isOwnerLayers(fields.ownerLayers)) throw complain("the key owner's layers are none");
+  if (!isOwnerLayers(fields.ownerLayers)) throw complain("a segment's ownerLayers are none");
   const level = (name: string): number => requireIndex(fields[name], 0, levels, name, complain);
   return {
     hash: fields.hash,

@@ -48,21 +48,17 @@ export interface LoadedModels {
   readonly skipped: readonly CrcnnError[];
 }
 
-export interface LoadOptions {
-  /** Names under which requests for layers may ask for models, as well as under their own. */
-  readonly aliases?: ReadonlyMap<string, string> | undefined;
-  readonly fitForServer?: FitForServer | undefined;
-}
-
 /**
  * Loads every model of a directory: `.pt`, `.pth`, `.safetensors` and `.onnx` files, with the architecture in `name.architecture.json` where there is one.
  * Polynomials are fitted where that is wanted. One that cannot be served does not keep the others from being served.
  *
+ * @param aliases Names under which requests for layers may ask for models, as well as under their own.
  * @throws CrcnnError INVALID_FILE when there is none that can be, UNKNOWN_MODEL for an alias of one that is not there, and what the file system says when the directory cannot be read.
  */
 export async function loadModels(
   directory: string,
-  { aliases = new Map(), fitForServer }: LoadOptions = {},
+  aliases: ReadonlyMap<string, string> = new Map(),
+  fitForServer?: FitForServer,
 ): Promise<LoadedModels> {
   const names = await readdir(directory);
   const files = names.filter((name) => EXTENSIONS.includes(parse(name).ext)).sort();

@@ -52,8 +52,10 @@ export function runThread(port: MessagePort, { threads, limits, planCache, cance
 function perform(core: ComputeCore, job: Job, signal: Cancellation): Jobs[JobKind]["gives"] {
   switch (job.kind) {
     case "compile": {
+      const { fitted } = job.model;
       const model = readServed(job.model);
-      return shareArrays(core.compile(model, job.request, signal, job.model.fitted?.samples));
+      const served = fitted ? applyFit(model, fitted.fit) : model;
+      return shareArrays(core.compile(served, job.request, signal, fitted?.samples));
     }
     case "open":
       core.open(job.session, job.plan, job.keys);
@@ -67,8 +69,7 @@ function perform(core: ComputeCore, job: Job, signal: Cancellation): Jobs[JobKin
   }
 }
 
-function readServed({ bytes, file, architecture, fitted }: ModelFile): SourceModel {
+function readServed({ bytes, file, architecture }: ModelFile): SourceModel {
   // A copy: not everything that reads bytes takes shared ones.
-  const model = readModel(bytes.slice(), { name: file, architecture });
-  return fitted ? applyFit(model, fitted.fit) : model;
+  return readModel(bytes.slice(), { name: file, architecture });
 }

@@ -22,10 +22,10 @@ export interface ServeOptions {
   /** Threads that take part in one evaluation; 1 by default. */
   readonly threads?: number | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
-  /** Keeps compiled plans in a folder, also for later processes; nowhere by default. */
-  readonly planCache?: PlanCacheOptions | undefined;
   /** Puts polynomials in the place of a model's activations; by default they are left to clients that offer to apply them. */
   readonly fitForServer?: FitForServer | undefined;
+  /** Keeps compiled plans in a folder, also for later processes; nowhere by default. */
+  readonly planCache?: PlanCacheOptions | undefined;
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -60,11 +60,11 @@ export async function serve({
   workers,
   threads,
   limits,
-  fitForServer,
   planCache,
+  fitForServer,
   onError,
 }: ServeOptions): Promise<RunningServer> {
-  const loaded = await loadModels(models, { aliases, fitForServer });
+  const loaded = await loadModels(models, aliases, fitForServer);
   const compute = createComputePool({ models: loaded.models, workers, threads, limits, planCache, onError });
   const app = createApp({ compute, limits, onError });
   const server = createAdaptorServer({ fetch: app.fetch });

@@ -129,6 +129,10 @@ describe("what cannot run encrypted, or is not known here", () => {
       { input: ["N", 2], nodes: [node("Dropout", ["x"], ["d", "mask"]), node("Add", ["d", "mask"], "y")] },
     ],
     ["does not run encrypted: ", { input: ["N", 2], nodes: [node("Softmax", ["x"], "r"), node("Neg", ["r"], "y")] }],
+    [
+      "does not run encrypted by itself: ",
+      { input: ["N", 2], nodes: [node("Relu", ["x"], "r"), node("Neg", ["r"], "y")] },
+    ],
   ])("%s", (words, spec) => {
     const message = messageOf(spec);
     expect(message).toMatch(/^UNSUPPORTED_LAYER m\.onnx: .*node \d \(\w+\)/);

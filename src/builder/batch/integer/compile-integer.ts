@@ -46,11 +46,19 @@ interface IntegerSegmentDraft extends IntegerNumbers {
 }
 
 /**
- * @throws CrcnnError NO_PARAMETERS when the precision is not reached or no ring degree carries the integers, UNSUPPORTED_MODEL for scales beyond
+ * @throws CrcnnError UNSUPPORTED_MODEL for layers that the client would apply; NO_PARAMETERS when the precision is not reached or no ring degree carries the integers, UNSUPPORTED_MODEL for scales beyond
  * doubles, ABORTED.
  */
 export function compileIntegers(stretches: readonly ModelStretch[], options: ResolvedOptions): CompiledIntegers {
   const { precision, security, weightBits, signal } = options;
+  const applied = stretches.flatMap(({ ownerLayers }) => ownerLayers.map(({ kind }) => kind));
+  if (applied.length > 0) {
+    throw new CrcnnError(
+      "UNSUPPORTED_MODEL",
+      `the client cannot apply ${applied.join(", ")} under scheme "bfv", whose integers are bounded through the whole network; use scheme "ckks", or ` +
+        "fit polynomials of degree 2",
+    );
+  }
   let range: InputRange = options.inputRange;
   const segments = stretches.map(({ steps, inputShape, calibration }): IntegerSegmentDraft => {
     const draft = draftBatch(steps, inputShape);

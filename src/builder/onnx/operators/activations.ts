@@ -24,6 +24,9 @@ import { imageWindow, isSymmetric, onImage, type Pair, perAxis, readWindow, spat
 
 type Handler = (operation: Operation) => Activation;
 
+/** ONNX has no threshold above which softplus is x; from here on it is x to the last bit. */
+const EXACT_SOFTPLUS = 40;
+
 /** By operator. */
 export const ACTIVATIONS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ["Clip", clip],
@@ -36,8 +39,7 @@ export const ACTIVATIONS: ReadonlyMap<string, Handler> = new Map<string, Handler
   ["Mish", of(mishLayer)],
   ["Relu", of(reluLayer)],
   ["Sigmoid", of(sigmoidLayer)],
-  // PyTorch's is linear from 20 on, where the difference is below 3e-9.
-  ["Softplus", of(() => softplusLayer())],
+  ["Softplus", of(() => softplusLayer({ threshold: EXACT_SOFTPLUS }))],
   ["Tanh", of(tanhLayer)],
 ]);
 
