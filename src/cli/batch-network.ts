@@ -1,15 +1,15 @@
 /** A network compiled for throughput and its key's owner in one process: for `crcnn run --objective throughput`. */
 
-import { runModel, type SourceModel } from "../builder/index.ts";
+import { runModel, type Scheme, type SourceModel } from "../builder/index.ts";
 import type { Tensor } from "../plan/index.ts";
 import { argmax, compareLogits, formatBytes, formatMilliseconds, formatParameters } from "./format.ts";
 import type { ImageSet } from "./images.ts";
 import type { EngineChoice } from "./local-network.ts";
-import { type BatchScheme, type BatchStep, openBatch } from "./open-batch.ts";
+import { type BatchStep, openBatch } from "./open-batch.ts";
 import { type Progress, paint } from "./progress.ts";
 
 export interface BatchRunOptions extends EngineChoice {
-  readonly scheme: BatchScheme;
+  readonly scheme: Scheme;
   readonly weightBits?: number | undefined;
   /** One an image. */
   readonly labels?: Int32Array | undefined;
@@ -17,7 +17,7 @@ export interface BatchRunOptions extends EngineChoice {
 
 /** What `--json` prints, in this order. */
 export interface BatchResult {
-  readonly scheme: BatchScheme;
+  readonly scheme: Scheme;
   readonly images: number;
   /** Images that one batch holds. */
   readonly capacity: number;

@@ -1,6 +1,6 @@
 /** A model compiled for batches with its key's owner, whatever the scheme: for `crcnn run --objective throughput`. */
 
-import { compile, type SourceModel } from "../builder/index.ts";
+import { compile, type Scheme, type SourceModel } from "../builder/index.ts";
 import { createOwner } from "../owner/index.ts";
 import {
   type BatchManifest,
@@ -15,8 +15,6 @@ import {
 import { freeCiphertext } from "../rlwe/index.ts";
 import type { ImageSet } from "./images.ts";
 import type { EngineChoice } from "./local-network.ts";
-
-export type BatchScheme = "ckks" | "bfv";
 
 /** What takes time. */
 export type BatchStep = "encrypt" | "evaluate" | "decrypt";
@@ -41,7 +39,7 @@ export interface BatchRunner {
 export function openBatch(
   model: SourceModel,
   { shape, inputRange }: Pick<ImageSet, "shape" | "inputRange">,
-  scheme: BatchScheme,
+  scheme: Scheme,
   weightBits: number | undefined,
 ): OpenBatch {
   const options = { inputShape: shape, inputRange, weightBits };
