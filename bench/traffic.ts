@@ -10,8 +10,11 @@ const WORD_BYTES = 4;
  */
 const LIMBS = { transform: 4, product: 2, pass: 3 };
 
-export function bytesMoved(ringDegree: number, { transforms, products, passes }: KernelCounts): number {
-  const limbs = transforms * LIMBS.transform + products * LIMBS.product + passes * LIMBS.pass;
+export function bytesMoved(
+  ringDegree: number,
+  { transforms = 0, products = 0, keyProducts = 0, passes = 0 }: Partial<KernelCounts>,
+): number {
+  const limbs = transforms * LIMBS.transform + (products + keyProducts) * LIMBS.product + passes * LIMBS.pass;
   return limbs * ringDegree * WORD_BYTES;
 }
 
@@ -25,6 +28,7 @@ export function countNodes(parameters: RlweParameters, nodes: readonly PlanNode[
     input: { shape: [], slots, ciphertexts: 1, source: nothing },
     nodes,
     layers: nothing,
+    groups: [],
     outputs: [],
     output: { shape: [], position: nothing, factor: 1 },
   };

@@ -8,3 +8,6 @@ const fixed = process.env.FAST_CHECK_SEED ?? (process.env.CI ? "20240463" : unde
 const seed = fixed === undefined ? Date.now() % 0x7fffffff : Number(fixed);
 if (!Number.isSafeInteger(seed)) throw new RangeError(`FAST_CHECK_SEED must be an integer, got "${fixed}"`);
 fc.configureGlobal({ seed, numRuns: 50 });
+
+// Tests neither read nor leave plans in the folder of whoever runs them.
+process.env.CRCNN_NO_CACHE = "1";

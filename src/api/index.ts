@@ -36,6 +36,7 @@ export {
 export {
   type BatchManifest,
   type BatchPlan,
+  calibrateCosts,
   createCkksBatchOperations,
   createEvaluator,
   createFractionalBatchOperations,
@@ -45,6 +46,7 @@ export {
   type Evaluator,
   type IntegerManifest,
   type Layer,
+  type MachineCosts,
   MissingKeysError,
   type Plan,
   type PlanManifest,
@@ -59,4 +61,5 @@ export {
   serializeManifest,
   type Tensor,
   tensor,
+  WASM_COSTS,
 } from "../plan/index.ts";

@@ -21,7 +21,7 @@ import { type CompiledBatch, compileBatch } from "./batch/compile-batch.ts";
 import { type CompiledIntegers, compileIntegers } from "./batch/integer/compile-integer.ts";
 import type { InputRange } from "./calibration.ts";
 import { type CompileOptions, type ResolvedOptions, resolveOptions } from "./compile-options.ts";
-import { type NetworkStep, requireChain } from "./network.ts";
+import { type NetworkStep, networkSteps, requireChain, traceShapes } from "./network.ts";
 import { noParameters } from "./no-parameters.ts";
 import {
   type AnalysedPlan,
@@ -104,6 +104,17 @@ export function compile(
       closest = { error: found.predictedError, ringDegree };
   }
   throw noParameters(resolved, closest, largestOutput);
+}
+
+/**
+ * All that {@link compile} makes its choice from, as plain data: equal inputs have equal plans.
+ *
+ * @throws What `compile` throws for a model or options that it refuses before it searches.
+ */
+export function compileInputs(model: SourceModel, options: CompileOptions): unknown {
+  const { signal: _, ...resolved } = resolveOptions(model, options);
+  const steps = networkSteps(model, traceShapes(model, resolved.inputShape));
+  return { options: resolved, layers: model.layers.map(({ index, layer }) => [index, layer.kind]), steps };
 }
 
 /** The client is told which inputs the plans were made for. */

@@ -1,4 +1,5 @@
 /** Models in, plans out. */
+export { type Alternative, type AlternativeOptions, findAlternatives } from "./alternatives.ts";
 
 export type { Architecture, LayerDescription } from "./architecture/architecture.ts";
 export { parseArchitecture } from "./architecture/parse.ts";
@@ -23,5 +24,7 @@ export {
 } from "./network.ts";
 export * from "./onnx/index.ts";
 export { type ReadModelOptions, readModel } from "./read-model.ts";
+export { type LayerReport, type PlanReport, reportPlan } from "./report.ts";
+export { type Compiled, isBatch, readPlan, savePlan } from "./saved-plan.ts";
 export { MODEL_INPUT, type SourceLayer, type SourceModel } from "./source/source-model.ts";
 export * from "./torch/index.ts";

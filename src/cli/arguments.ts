@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 import type { ArgsDef } from "citty";
+import { MAX_THREADS } from "../math/index.ts";
 import { UsageError } from "./failure.ts";
 
 /**
@@ -21,7 +22,7 @@ export function checkArguments(raw: readonly string[], definitions: ArgsDef, rep
     tokens: true,
   });
   for (const token of tokens) {
-    if (token.kind !== "option") continue;
+    if (token.kind !== "option" || isNegation(token, definitions)) continue;
     const definition = definitions[token.name];
     if (!definition || definition.type === "positional" || !token.rawName.startsWith("--")) {
       throw new UsageError(`there is no option ${token.rawName}`);
@@ -45,6 +46,15 @@ export function checkArguments(raw: readonly string[], definitions: ArgsDef, rep
   }
 }
 
+/** `--no-cache` for an option `cache` that is on by default. */
+function isNegation(
+  { name, rawName, value }: { readonly name: string; readonly rawName: string; readonly value?: string | undefined },
+  definitions: ArgsDef,
+): boolean {
+  const definition = rawName.startsWith("--no-") ? definitions[name.slice("no-".length)] : undefined;
+  return definition?.type === "boolean" && definition.default === true && value === undefined;
+}
+
 /** An integer in a range. */
 export function parseInteger(option: string, text: string, least: number, most: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
@@ -52,6 +62,22 @@ export function parseInteger(option: string, text: string, least: number, most: 
   const range =
     most === Number.MAX_SAFE_INTEGER ? `an integer from ${least} on` : `an integer from ${least} to ${most}`;
   throw new UsageError(`--${option} takes ${range}, got ${JSON.stringify(text)}`);
+}
+
+/** Integers from 0 on with something between them. */
+export function parseIntegers(option: string, text: string, separator: string): number[] {
+  return text.split(separator).map((part) => parseInteger(option, part, 0, Number.MAX_SAFE_INTEGER));
+}
+
+/** Sizes of axes, as 1x28x28. */
+export function parseShape(text: string): number[] {
+  if (/^\d+([x,]\d+)*$/.test(text)) return text.split(/[x,]/).map(Number);
+  throw new UsageError(`--input-shape takes sizes with an x between them, as 1x28x28, got ${JSON.stringify(text)}`);
+}
+
+/** A number of threads, or "auto". */
+export function parseThreads(text: string): number | "auto" {
+  return text === "auto" ? "auto" : parseInteger("threads", text, 1, MAX_THREADS);
 }
 
 /** Numbers with commas between them. */

@@ -1,15 +1,24 @@
 /** A network compiled for throughput and its key's owner in one process: for `crcnn run --objective throughput`. */
 
-import { runModel, type Scheme, type SourceModel } from "../builder/index.ts";
+import { type compile, runModel, type SourceModel } from "../builder/index.ts";
 import type { Tensor } from "../plan/index.ts";
 import { argmax, compareLogits, formatBytes, formatMilliseconds, formatParameters } from "./format.ts";
 import type { ImageSet } from "./images.ts";
-import type { EngineChoice } from "./local-network.ts";
-import { type BatchStep, openBatch } from "./open-batch.ts";
+import {
+  type Bytes,
+  describePrediction,
+  type EngineChoice,
+  openEngine,
+  type Prediction,
+  predictionOf,
+  reportHere,
+} from "./machine.ts";
+import { type BatchScheme, type BatchStep, openBatch } from "./open-batch.ts";
 import { type Progress, paint } from "./progress.ts";
 
 export interface BatchRunOptions extends EngineChoice {
-  readonly scheme: Scheme;
+  readonly scheme: BatchScheme;
+  readonly compile: typeof compile;
   readonly weightBits?: number | undefined;
   /** One an image. */
   readonly labels?: Int32Array | undefined;
@@ -17,7 +26,7 @@ export interface BatchRunOptions extends EngineChoice {
 
 /** What `--json` prints, in this order. */
 export interface BatchResult {
-  readonly scheme: Scheme;
+  readonly scheme: BatchScheme;
   readonly images: number;
   /** Images that one batch holds. */
   readonly capacity: number;
@@ -42,8 +51,10 @@ export interface BatchResult {
     readonly evaluate: number;
     readonly decrypt: number;
   };
-  /** Of a batch and its keys on the wire. */
-  readonly bytes: { readonly keys: number; readonly input: number; readonly output: number };
+  /** Of a batch and its keys, and of the evaluator's heap. */
+  readonly bytes: Bytes;
+  /** What was expected of one full batch on this machine, and of any image; under CKKS. */
+  readonly predicted?: Prediction & { readonly imagesPerSecond: number };
 }
 
 /** Compiles a model for images, makes keys, and runs all images, a batch at a time. */
@@ -51,14 +62,21 @@ export async function runBatches(
   model: SourceModel,
   { images, shape, inputRange }: ImageSet,
   progress: Progress,
-  { scheme, weightBits, labels, ...engine }: BatchRunOptions,
+  { scheme, compile: compileNetwork, weightBits, labels, ...choice }: BatchRunOptions,
 ): Promise<BatchResult> {
   const compiling = progress.step("Choosing scales and parameters");
   await paint();
-  const network = openBatch(model, { shape, inputRange }, scheme, weightBits);
-  const { manifest, predictedError, evaluations, bytes } = network;
+  const network = openBatch(model, { shape, inputRange }, { scheme, compile: compileNetwork, weightBits });
+  const { manifest, predictedError, evaluations } = network;
   compiling.done(formatParameters(manifest));
 
+  const engine = await openEngine(choice);
+  const report = network.compiled && reportHere(model, network.compiled, engine);
+  const bytes = { ...network.bytes, heap: 0 };
+  const onProgress = (): void => {
+    const { used, permanent } = engine.heap.usage();
+    bytes.heap = Math.max(bytes.heap, used + permanent);
+  };
   const milliseconds = { keys: 0, encrypt: 0, evaluate: 0, decrypt: 0 };
   const making = performance.now();
   const runner = await network.start(engine);
@@ -77,13 +95,15 @@ export async function runBatches(
       const from = performance.now();
       const result = work();
       milliseconds[step] += performance.now() - from;
+      onProgress();
       running.update(++done, steps);
       return result;
     };
-    results.push(...(await runner.run(batch, timed)));
+    results.push(...(await runner.run(batch, timed, onProgress)));
     running.done(`evaluated in ${formatMilliseconds(milliseconds.evaluate - before)}`);
   }
   runner.close();
+  await engine.close();
   const batches = Math.ceil(images.length / capacity);
   return {
     scheme,
@@ -99,6 +119,7 @@ export async function runBatches(
     imagesPerSecond: (1000 * capacity * batches) / milliseconds.evaluate,
     milliseconds,
     bytes,
+    ...(report ? { predicted: { ...predictionOf(report), imagesPerSecond: report.images / report.seconds } } : {}),
   };
 }
 
@@ -127,7 +148,7 @@ function compareAll(results: readonly Tensor[], plain: readonly Tensor[], labels
 /** The figures for people. */
 export function describeBatch(result: BatchResult): string {
   const { images, capacity, agreeing, accuracy, plainAccuracy, maxError, relativeError, predictedError } = result;
-  const { milliseconds, bytes } = result;
+  const { milliseconds, bytes, predicted } = result;
   const percent = (part: number): string => `${(100 * part).toFixed(2)} %`;
   const lines = [
     `${Math.round(result.imagesPerSecond)} images a second in the evaluation of full batches of ${capacity}${
@@ -139,6 +160,7 @@ export function describeBatch(result: BatchResult): string {
     `encrypted in ${formatMilliseconds(milliseconds.encrypt)}, evaluated in ${formatMilliseconds(milliseconds.evaluate)}, decrypted in ` +
       formatMilliseconds(milliseconds.decrypt),
     `a batch is ${formatBytes(bytes.input)} to the server and ${formatBytes(bytes.output)} back, with ${formatBytes(bytes.keys)} of keys`,
+    ...(predicted ? [describePrediction(predicted, bytes)] : []),
   ];
   if (accuracy !== undefined && plainAccuracy !== undefined) {
     lines.splice(2, 0, `accuracy ${percent(accuracy)}, of the plain model ${percent(plainAccuracy)}`);

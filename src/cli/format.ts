@@ -1,7 +1,7 @@
 /** Figures for people. */
 
 import type { BatchManifest, IntegerManifest, PlanManifest } from "../plan/index.ts";
-import { maximumModulusBits, modulusBits } from "../rlwe/index.ts";
+import { maximumModulusBits, modulusBits, type RlweParameters } from "../rlwe/index.ts";
 
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
@@ -12,21 +12,24 @@ export function formatMilliseconds(milliseconds: number): string {
   return milliseconds < 1000 ? `${milliseconds.toFixed(0)} ms` : `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
+/** How many data and special primes there are, and of what sizes. */
+export function formatPrimes({ dataPrimes, specialPrimes }: RlweParameters): string {
+  const bits = [...dataPrimes, ...specialPrimes].map((prime) => Math.round(Math.log2(prime)));
+  return `${dataPrimes.length} + ${specialPrimes.length} primes of ${Math.min(...bits)} to ${Math.max(...bits)} bits`;
+}
+
 /** Ring degree, plain moduli under BFV, primes, modulus and what the security table allows. */
 export function formatParameters(manifest: PlanManifest | BatchManifest | IntegerManifest): string {
   const { scheme, parameters, segments } = manifest;
   const { ringDegree, dataPrimes, specialPrimes, security } = parameters;
   const primes = [...dataPrimes, ...specialPrimes];
-  const bits = primes.map((prime) => Math.log2(prime));
-  const sizes = `${Math.round(Math.min(...bits))} to ${Math.round(Math.max(...bits))} bits`;
   const cap =
     security === "insecure"
       ? "insecure"
       : `of at most ${maximumModulusBits(ringDegree, security)} for ${security}-bit security (2024 guidelines)`;
   const rounds = segments.length > 1 ? `, ${segments.length - 1} re-encryptions` : "";
   return (
-    `${scheme.toUpperCase()}, N = ${ringDegree}, ${scheme === "bfv" ? formatPlainModuli(manifest) : ""}` +
-    `${dataPrimes.length} + ${specialPrimes.length} primes of ${sizes}, ` +
+    `${scheme.toUpperCase()}, N = ${ringDegree}, ${scheme === "bfv" ? formatPlainModuli(manifest) : ""}${formatPrimes(parameters)}, ` +
     `log2(QP) = ${modulusBits(primes).toFixed(1)} ${cap}${rounds}`
   );
 }

@@ -1,12 +1,14 @@
 /** A network and its key's owner in one process: for `crcnn run`, which tries a model out without a server. */
 
-import { type CompiledNetwork, compile, runModel, type SourceModel } from "../builder/index.ts";
-import { createOwner, type OwnerOptions } from "../owner/index.ts";
+import { type CompiledNetwork, type compile, runModel, type SourceModel } from "../builder/index.ts";
+import { serializeCiphertexts } from "../ckks/index.ts";
+import { createOwner } from "../owner/index.ts";
 import { prepareProgram, runEncrypted, type Tensor } from "../plan/index.ts";
 import { evaluationKeyBytes } from "../protocol/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
 import { argmax, compareLogits, formatBytes, formatMilliseconds, formatParameters } from "./format.ts";
 import type { ImageSet } from "./images.ts";
+import { type Bytes, type EngineChoice, openEngine, type Prediction, predictionOf, reportHere } from "./machine.ts";
 import { type Progress, paint } from "./progress.ts";
 
 /** What `--json` prints of an image, in this order. */
@@ -15,6 +17,8 @@ export interface RunResult {
   readonly plainLogits: readonly number[];
   readonly argmax: number;
   readonly maxError: number;
+  /** Of the largest logit. */
+  readonly relativeError: number;
   /** Keys are made once for all images; their figure is the same on every line. */
   readonly milliseconds: {
     readonly keys: number;
@@ -22,15 +26,15 @@ export interface RunResult {
     readonly evaluate: number;
     readonly decrypt: number;
   };
+  readonly bytes: Bytes;
+  /** The same figures as they were expected: of one evaluation with everything warm, on this machine, and of any input. */
+  readonly predicted: Prediction;
 }
-
-/** Which kernels compute, and on how many threads. */
-export type EngineChoice = Pick<OwnerOptions, "backend" | "threads">;
 
 export interface LocalNetwork {
   readonly network: CompiledNetwork;
   /** Encrypts, evaluates, decrypts, and runs the model in the clear beside it. */
-  run(input: Tensor): RunResult & { readonly relativeError: number };
+  run(input: Tensor): RunResult;
 }
 
 /** Compiles a model for images and makes its keys. */
@@ -38,17 +42,20 @@ export async function openLocalNetwork(
   model: SourceModel,
   { shape, inputRange }: ImageSet,
   progress: Progress,
-  engine: EngineChoice = {},
+  { compile: compileNetwork, ...choice }: EngineChoice & { readonly compile: typeof compile },
 ): Promise<LocalNetwork> {
   const compiling = progress.step("Choosing layouts and parameters");
   await paint();
-  const network = compile(model, { inputShape: shape, inputRange });
+  const network = compileNetwork(model, { inputShape: shape, inputRange });
   const { manifest, plans, schedules } = network;
   compiling.done(formatParameters(manifest));
 
+  const engine = await openEngine(choice);
+  const predicted = predictionOf(reportHere(model, network, engine));
+
   const making = progress.step("Making keys");
   const start = performance.now();
-  const owner = await createOwner(manifest, { ...engine, onProgress: ({ done, total }) => making.update(done, total) });
+  const owner = await createOwner(manifest, { engine, onProgress: ({ done, total }) => making.update(done, total) });
   const keys = performance.now() - start;
   const count = manifest.keys.rotations.length + (manifest.keys.relinearization >= 0 ? 1 : 0);
   making.done(`${count} evaluation keys, ${formatBytes(evaluationKeyBytes(manifest))}, in ${formatMilliseconds(keys)}`);
@@ -68,10 +75,19 @@ export async function openLocalNetwork(
         milliseconds[step] += performance.now() - from;
         return result;
       };
+      const bytes = { keys: evaluationKeyBytes(manifest), input: 0, output: 0, heap: 0 };
+      const onProgress = (): void => {
+        const { used, permanent } = engine.heap.usage();
+        bytes.heap = Math.max(bytes.heap, used + permanent);
+      };
       let values = input;
       for (const [n, segment] of manifest.segments.entries()) {
         const inputs = timed("encrypt", () => owner.encryptInput(segment, values));
-        const outputs = timed("evaluate", () => runEncrypted(programs[n]!, owner.evaluator.operations, inputs));
+        const outputs = timed("evaluate", () =>
+          runEncrypted(programs[n]!, owner.evaluator.operations, inputs, { onProgress }),
+        );
+        bytes.input += serializeCiphertexts(owner.context, inputs).length;
+        bytes.output += serializeCiphertexts(owner.context, outputs).length;
         values = timed("decrypt", () => owner.decryptOutput(segment, outputs));
         for (const ciphertext of [...inputs, ...outputs]) freeCiphertext(ciphertext);
       }
@@ -82,8 +98,10 @@ export async function openLocalNetwork(
         plainLogits: Array.from(plain.data),
         argmax: argmax(values.data),
         maxError: absolute,
-        milliseconds,
         relativeError: relative,
+        milliseconds,
+        bytes,
+        predicted,
       };
     },
   };

@@ -18,12 +18,14 @@ const GRACE = 3000;
 /**
  * Starts `crcnn serve` on a port of the system's choice.
  *
+ * @param options Further ones of `crcnn serve`.
+ *
  * The channel between the two processes carries nothing; it closes when this process ends for whatever reason, and the server then ends
  * too.
  */
-export async function startServerProcess(models: string): Promise<ServerProcess> {
+export async function startServerProcess(models: string, options: readonly string[]): Promise<ServerProcess> {
   const program = process.argv[1] as string;
-  const child = spawn(process.execPath, [program, "serve", "--models", models, "--port", "0"], {
+  const child = spawn(process.execPath, [program, "serve", "--models", models, "--port", "0", ...options], {
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
   const exited = once(child, "exit");

@@ -1,7 +1,7 @@
 /** From a lowered network to a Plan: stages become nodes, each common rotation once. */
 
 import type { GiantStep, LoweredAffine, LoweredNetwork, LoweredPool, LoweredStage } from "./lowered.ts";
-import type { NodeId, Plan, PlanNode } from "./plan.ts";
+import type { LayerRange, NodeId, Plan, PlanNode } from "./plan.ts";
 
 export interface EmitOptions {
   /**
@@ -73,9 +73,20 @@ export function emitPlan(network: LoweredNetwork, options: EmitOptions): Plan {
     input: network.input,
     nodes,
     layers: Int32Array.from(layers),
+    groups: groupsOf(network.stages),
     outputs: values[values.length - 1],
     output: { shape: output.shape, position: output.position, factor: outputFactor },
   };
+}
+
+/** Stages that begin with the same layer, as the steps of a polynomial, are one group. */
+function groupsOf(stages: readonly LoweredStage[]): LayerRange[] {
+  const lasts = new Map<number, number>();
+  for (const {
+    layers: [first, last],
+  } of stages)
+    lasts.set(first, Math.max(lasts.get(first) ?? first, last));
+  return [...lasts];
 }
 
 /** Levels between a network's input and a value: where its stage begins, and where it ends. */

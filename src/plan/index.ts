@@ -1,6 +1,8 @@
 /** Networks as data: tensors, affine maps, layouts, lowering, the Plan, and its interpreters (clear, cost, encrypted). */
 export * from "./affine-map.ts";
 export * from "./batch/index.ts";
+export * from "./calibrate.ts";
+export * from "./check-plan.ts";
 export * from "./clear.ts";
 export * from "./cost.ts";
 export * from "./emit.ts";
@@ -9,12 +11,15 @@ export * from "./encrypted-tensor.ts";
 export * from "./evaluator.ts";
 export * from "./hoisting.ts";
 export * from "./layer.ts";
+export * from "./layer-costs.ts";
 export * from "./layout.ts";
 export * from "./lowered.ts";
 export * from "./lowering/index.ts";
 export * from "./manifest.ts";
+export * from "./memory.ts";
 export * from "./noise.ts";
 export * from "./packing.ts";
+export * from "./plain-data.ts";
 export * from "./plan.ts";
 export * from "./pre-rotate.ts";
 export * from "./schedule.ts";

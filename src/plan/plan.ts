@@ -37,6 +37,9 @@ export interface OutputPacking {
   readonly factor: number;
 }
 
+/** First and last layer of the source model that were fused (0-based, inclusive). */
+export type LayerRange = readonly [first: number, last: number];
+
 export interface Plan {
   /** Slots that the plan works on in each ciphertext, a power of two. */
   readonly slots: number;
@@ -44,6 +47,8 @@ export interface Plan {
   readonly nodes: readonly PlanNode[];
   /** The source model's layer that each node belongs to, for progress and reports; inputs count to the first. */
   readonly layers: Int32Array;
+  /** The groups of layers that were fused, in the order in which they run; nodes belong to the first layer of theirs. */
+  readonly groups: readonly LayerRange[];
   /** One node a result ciphertext. */
   readonly outputs: readonly NodeId[];
   readonly output: OutputPacking;

@@ -1,6 +1,6 @@
 /** How large the messages of a session can be, known from the plan alone: both sides refuse more before they read it. */
 
-import { keyBytes, type PlanManifest } from "../plan/index.ts";
+import { keyBytes, type PlanManifest, polynomialBytes } from "../plan/index.ts";
 import type { RlweParameters } from "../rlwe/index.ts";
 
 /** JSON requests are short. */
@@ -18,7 +18,7 @@ const CIPHERTEXT_BYTES = 11;
 const COMPONENTS = 3;
 
 /** Length of the evaluation keys' message: exact, because the manifest lists them. */
-export function evaluationKeyBytes({ parameters, keys }: PlanManifest): number {
+export function evaluationKeyBytes({ parameters, keys }: Pick<PlanManifest, "parameters" | "keys">): number {
   const levels = keys.rotations.map(({ level }) => level);
   if (keys.relinearization >= 0) levels.push(keys.relinearization);
   return levels.reduce((sum, level) => sum + KEY_BYTES + keyBytes(parameters, level), HEADER_BYTES);
@@ -26,6 +26,5 @@ export function evaluationKeyBytes({ parameters, keys }: PlanManifest): number {
 
 /** Most bytes of a message with this many ciphertexts at this level or below. */
 export function maximumCiphertextBytes(parameters: RlweParameters, count: number, level: number): number {
-  const bits = parameters.dataPrimes.slice(0, level + 1).reduce((sum, prime) => sum + Math.ceil(Math.log2(prime)), 0);
-  return HEADER_BYTES + count * (CIPHERTEXT_BYTES + (COMPONENTS * bits * parameters.ringDegree) / 8);
+  return HEADER_BYTES + count * (CIPHERTEXT_BYTES + COMPONENTS * polynomialBytes(parameters, level));
 }

@@ -85,6 +85,11 @@ export function transformRaised(
   return results;
 }
 
+/** In which of the goes of a transform a rotation is made, of all of its rotations in order. */
+export function transformPart(rotation: number, rotations: number): number {
+  return Math.floor((rotation * Math.ceil(rotations / MOST_ROTATIONS)) / rotations);
+}
+
 /** A few rotations, what they add to each sum, and so on. */
 function transformCalls(
   context: RlweContext,
@@ -97,7 +102,7 @@ function transformCalls(
   let taken = 0;
   const operands = sources.map((source) =>
     source.steps.map((step): Operand => {
-      const part = Math.floor((taken * parts) / count);
+      const part = transformPart(taken, count);
       return { source, step, part, place: taken++ - Math.ceil((part * count) / parts) };
     }),
   );

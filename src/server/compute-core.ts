@@ -1,13 +1,16 @@
 /** The work itself, on one engine: compile, keep sessions' keys, evaluate. Synchronous; one runs in each thread that computes. */
 
-import { type CompiledNetwork, compile, type SourceModel } from "../builder/index.ts";
+import { type CompiledNetwork, compile as compileNetwork, type SourceModel } from "../builder/index.ts";
 import { type Cancellation, CrcnnError } from "../errors/index.ts";
 import type { Engine } from "../math/index.ts";
 import { serializeManifest } from "../plan/index.ts";
 import { type PlanRequest, planHash } from "../protocol/index.ts";
 import { type EvaluationKeys, freeEvaluationKeys } from "../rlwe/index.ts";
 import type { CompiledPlan, Evaluation, SessionPlan } from "./compute.ts";
+import { computeLayers, type NetSource } from "./elementwise/compute-layers.ts";
+import { createBfvContexts } from "./elementwise/contexts.ts";
 import { evaluateSegment, receiveKeys } from "./evaluate.ts";
+import type { ServerLimits } from "./limits.ts";
 import { createProgramCache, type HeldPlan } from "./program-cache.ts";
 
 /** Methods throw what those of `Compute` do. */
@@ -16,6 +19,7 @@ export interface ComputeCore {
   /** @param session An identifier that is not in use. */
   open(session: string, plan: SessionPlan, keys: Uint8Array): void;
   evaluate(session: string, segment: number, bytes: Uint8Array, signal: Cancellation): Evaluation;
+  computeLayers(nets: readonly NetSource[], body: Uint8Array, signal: Cancellation): Evaluation;
   /** Does nothing for a session that is not there. */
   end(session: string): void;
   /**
@@ -30,13 +34,19 @@ interface CoreSession {
   readonly keys: EvaluationKeys;
 }
 
-export function createComputeCore(engine: Engine, encodedBytes: number): ComputeCore {
+/** @param compile The builder's, or one that remembers what it has compiled. */
+export function createComputeCore(
+  engine: Engine,
+  { encodedBytes, computeBytes }: Pick<ServerLimits, "encodedBytes" | "computeBytes">,
+  compile: typeof compileNetwork = compileNetwork,
+): ComputeCore {
   const programs = createProgramCache(engine, encodedBytes);
+  const contexts = createBfvContexts(encodedBytes);
   const sessions = new Map<string, CoreSession>();
 
   return {
     compile(model, request, signal) {
-      const network = compileRequest(model, request, signal);
+      const network = compileRequest(compile, model, request, signal);
       const text = serializeManifest(network.manifest);
       return { hash: planHash(text), text, network };
     },
@@ -56,6 +66,13 @@ export function createComputeCore(engine: Engine, encodedBytes: number): Compute
       if (session) return evaluateSegment(session.plan, session.keys, segment, bytes, signal);
       throw new CrcnnError("UNKNOWN_SESSION", "the session has ended; open a new one");
     },
+    computeLayers(nets, body, signal) {
+      try {
+        return computeLayers(body, { nets, contexts, answerBytes: computeBytes, signal });
+      } finally {
+        contexts.trim();
+      }
+    },
     end(id) {
       const session = sessions.get(id);
       if (!session) return;
@@ -67,7 +84,12 @@ export function createComputeCore(engine: Engine, encodedBytes: number): Compute
   };
 }
 
-function compileRequest(model: SourceModel, request: PlanRequest, signal: Cancellation): CompiledNetwork {
+function compileRequest(
+  compile: typeof compileNetwork,
+  model: SourceModel,
+  request: PlanRequest,
+  signal: Cancellation,
+): CompiledNetwork {
   try {
     return compile(model, { ...request, signal });
   } catch (error) {

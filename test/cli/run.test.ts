@@ -11,8 +11,18 @@ interface Line {
   readonly plainLogits: number[];
   readonly argmax: number;
   readonly maxError: number;
+  readonly relativeError: number;
   readonly milliseconds: Record<string, number>;
+  readonly bytes: Bytes;
+  readonly predicted: {
+    readonly milliseconds: number;
+    readonly relativeError: number;
+    readonly bits: number;
+    readonly bytes: Bytes;
+  };
 }
+
+type Bytes = Readonly<Record<"keys" | "input" | "output" | "heap", number>>;
 
 function parse(stdout: string): Line[] {
   expect(stdout.endsWith("\n")).toBe(true);
@@ -78,7 +88,17 @@ test("run --json on a gzipped IDX file: one line an image, the figures of PyTorc
   expect(lines.map(({ image }) => image)).toEqual([0, 1, 2].map((i) => `${file}[${i}]`));
   const expected = unbatch(readNpy("models/lenet1-square/lenet1-square.logits.npy"));
   for (const [i, line] of lines.entries()) {
-    expect(Object.keys(line)).toEqual(["image", "logits", "plainLogits", "argmax", "maxError", "milliseconds"]);
+    expect(Object.keys(line)).toEqual([
+      "image",
+      "logits",
+      "plainLogits",
+      "argmax",
+      "maxError",
+      "relativeError",
+      "milliseconds",
+      "bytes",
+      "predicted",
+    ]);
     expect(Object.keys(line.milliseconds)).toEqual(["keys", "encrypt", "evaluate", "decrypt"]);
     for (const part of Object.values(line.milliseconds)) expect(part).toBeGreaterThan(0);
     const { data } = expected[i]!;
@@ -88,6 +108,15 @@ test("run --json on a gzipped IDX file: one line an image, the figures of PyTorc
     expect(line.argmax).toBe(data.indexOf(Math.max(...data)));
     const errors = line.logits.map((value, k) => Math.abs(value - line.plainLogits[k]!));
     expect(line.maxError).toBe(Math.max(...errors));
+    const { predicted, bytes } = line;
+    expect(line.relativeError).toBeLessThan(predicted.relativeError);
+    expect(predicted.bits).toBeCloseTo(-Math.log2(predicted.relativeError), 9);
+    expect(predicted.milliseconds).toBeGreaterThan(0);
+    for (const part of ["keys", "input", "output", "heap"] as const) {
+      // Calibration leaves tables behind, and messages have frames.
+      expect(bytes[part] / predicted.bytes[part], part).toBeGreaterThan(0.95);
+      expect(bytes[part] / predicted.bytes[part], part).toBeLessThan(1.05);
+    }
   }
   const worst = lines.map(({ maxError, plainLogits }) => maxError / Math.max(...plainLogits.map(Math.abs)));
   console.info(
@@ -223,6 +252,12 @@ test("run --objective throughput: all images at once, one line of JSON, accuracy
   expect(result.relativeError).toBeLessThan(1e-3);
   expect(result.capacity).toBeGreaterThanOrEqual(512);
   expect(result.imagesPerSecond).toBeGreaterThan(0);
+  expect(result.predicted.imagesPerSecond).toBeGreaterThan(0);
+  for (const part of ["keys", "input", "output", "heap"]) {
+    // No key is needed for a network without a square: its message is a header.
+    if (part === "keys") expect(result.predicted.bytes.keys).toBe(0);
+    else expect(result.bytes[part] / result.predicted.bytes[part], part).toBeCloseTo(1, 1);
+  }
 
   const text = await crcnn([...args, "--weight-bits", "8"]);
   expect(text.code, text.stderr).toBe(0);

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { CrcnnError } from "../../src/errors/index.ts";
 import {
   analysePlan,
@@ -141,6 +141,7 @@ describe("encrypted", () => {
       input: { shape: [8], slots: 4, ciphertexts: 2, source: Int32Array.from({ length: 8 }, (_, i) => i) },
       nodes: list,
       layers: new Int32Array(list.length),
+      groups: [[0, 0] as const],
       outputs,
       output: { shape: [4], position: Int32Array.of(0, 1, 2, 3), factor: 1 },
     });
@@ -288,38 +289,50 @@ describe("noise", () => {
 });
 
 describe("cost", () => {
-  test.each([1, 2, 3])(
-    "alpha %i: predicted transforms and products are those that the kernels are called for",
-    async (alpha) => {
-      const { plan, input } = smallNetwork(31);
-      const parameters = toyParameters(alpha);
-      const { owner, schedule } = await encryptedRun(plan, parameters);
-      const program = prepareProgram(plan, schedule, owner.evaluator.encoder);
-      const { ciphertexts } = owner.encryptTensor(input, flatLayout([20], SLOTS));
-      const kernels = owner.context.ring.kernels as unknown as Record<string, (...args: unknown[]) => void>;
-      const counted = { transforms: 0, products: 0 };
-      const spy = (name: string, count: (args: unknown[]) => void): void => {
-        const original = kernels[name]!;
-        kernels[name] = (...args) => {
-          count(args);
-          original(...args);
-        };
+  test.each([1, 2, 3])("alpha %i: predicted kernel calls are those that the kernels are called for", async (alpha) => {
+    const { plan, input } = smallNetwork(31);
+    const parameters = toyParameters(alpha);
+    const { owner, schedule } = await encryptedRun(plan, parameters);
+    const program = prepareProgram(plan, schedule, owner.evaluator.encoder);
+    const { ciphertexts } = owner.encryptTensor(input, flatLayout([20], SLOTS));
+    const kernels = owner.context.ring.kernels as unknown as Record<string, (...args: unknown[]) => void>;
+    const counted = { transforms: 0, products: 0, reductions: 0, passes: 0 };
+    const spy = (name: string, count: (args: unknown[]) => void): void => {
+      const original = kernels[name]!;
+      kernels[name] = (...args) => {
+        count(args);
+        original(...args);
       };
-      spy("forwardNtt", () => counted.transforms++);
-      spy("inverseNtt", () => counted.transforms++);
-      spy("multiply", () => counted.products++);
-      spy("dotProduct", ([, lefts]) => {
-        counted.products += (lefts as unknown[]).length;
-      });
-      // By blocks of a limb, and for both components.
-      spy("dotProductPair", ([, , rights, count]) => {
-        counted.products += 2 * (rights as unknown[]).length * ((count as number) / parameters.ringDegree);
-      });
-      runEncrypted(program, owner.evaluator.operations, ciphertexts);
-      const { counts } = estimateCost(plan, parameters, schedule, demandKeys(plan, schedule));
-      expect(counted).toEqual({ transforms: counts.transforms, products: counts.products });
-    },
-  );
+    };
+    spy("forwardNtt", () => counted.transforms++);
+    spy("inverseNtt", () => counted.transforms++);
+    const sum = (products: number, results: number): void => {
+      counted.products += products * results;
+      counted.reductions += results;
+    };
+    spy("multiply", () => sum(1, 1));
+    spy("dotProduct", ([, lefts]) => sum((lefts as unknown[]).length, 1));
+    // By blocks of a limb, and for both components.
+    spy("dotProductPair", ([, , rights, count]) =>
+      sum((rights as unknown[]).length, (2 * (count as number)) / parameters.ringDegree),
+    );
+    for (const name of ["add", "multiplyScalar", "subtractMultiplyScalar"]) spy(name, () => counted.passes++);
+    spy("liftDigits", ([, digits]) => {
+      counted.passes += (digits as unknown[]).length;
+    });
+    const copies = vi.spyOn(Int32Array.prototype, "copyWithin");
+    runEncrypted(program, owner.evaluator.operations, ciphertexts);
+    for (const [, from, to] of copies.mock.calls) counted.passes += (to! - from) / parameters.ringDegree;
+    copies.mockRestore();
+    const { counts } = estimateCost(plan, parameters, schedule, demandKeys(plan, schedule));
+    const { transforms, products, reductions, keyProducts, keyReductions, passes } = counts;
+    expect(counted).toEqual({
+      transforms,
+      products: products + keyProducts,
+      reductions: reductions + keyReductions,
+      passes,
+    });
+  });
 });
 
 describe("schedule and hash", () => {

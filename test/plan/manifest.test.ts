@@ -3,24 +3,11 @@ import { expect, test } from "vitest";
 import { compile } from "../../src/builder/index.ts";
 import { CrcnnError } from "../../src/errors/index.ts";
 import { deserializeManifest, serializeManifest } from "../../src/plan/index.ts";
+import { pathsOf, withValue } from "../helpers/junk.ts";
 import { loadFixture } from "../server/wire.ts";
 
 const { manifest } = compile(loadFixture("variants/linear-plain.pt"), { inputShape: [12], inputRange: [-4, 4] });
 const text = serializeManifest(manifest);
-
-/** The paths of all values below a JSON value, arrays by their first element alone. */
-function pathsOf(value: unknown): (string | number)[][] {
-  if (typeof value !== "object" || value === null) return [[]];
-  const keys = Array.isArray(value) ? [0] : Object.keys(value);
-  return [[], ...keys.flatMap((key) => pathsOf((value as never)[key]).map((path) => [key, ...path]))];
-}
-
-function withValue(value: unknown, [key, ...rest]: readonly (string | number)[], replacement: unknown): unknown {
-  if (key === undefined) return replacement;
-  const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as Record<string | number, unknown>;
-  copy[key] = withValue(copy[key], rest, replacement);
-  return copy;
-}
 
 test("a manifest survives JSON, the range of its inputs included", () => {
   expect(deserializeManifest(text)).toEqual(manifest);

@@ -34,6 +34,7 @@ describe("preRotateInputs", () => {
         { op: "weightedSum", terms: [2, 3, 4].map((source) => ({ source, weights })) },
       ] as const,
       layers: new Int32Array(6),
+      groups: [[0, 0] as const],
       outputs: [5],
       output: { shape: [4], position: Int32Array.of(0, 1, 2, 3), factor: 1 },
     };

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serve } from "../../dist/server/node/index.js";
-import { runModel } from "../../src/builder/index.ts";
+import { type CompiledNetwork, readPlan, runModel, savePlan } from "../../src/builder/index.ts";
 import { createClient } from "../../src/client/index.ts";
 import { paths } from "../../src/protocol/index.ts";
 import { INPUT, INPUT_SHAPE, loadModels, MODELS } from "./wire.ts";
@@ -95,6 +95,32 @@ test("a server in this process closes when asked, and leaves no signal handler b
   await server.closed;
   expect(process.listenerCount("SIGTERM")).toBe(before);
   await expect(fetch(`${server.url}/health`)).rejects.toThrow();
+});
+
+test("a server finds the plans that another one has compiled", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "crcnn-server-plans-"));
+  const planTexts: string[] = [];
+  try {
+    for (let start = 0; start < 2; start++) {
+      const server = await serve({ models, port: 0, workers: 1, planCache: { directory, version: "1" } });
+      const body = JSON.stringify({ inputShape: INPUT_SHAPE });
+      const response = await fetch(`${server.url}/${paths.plan("linear")}`, { method: "POST", body });
+      planTexts.push(await response.text());
+      expect(readdirSync(directory)).toHaveLength(1);
+      await server.close();
+      // What the next one sends is this entry, or compiled anew.
+      const [entry] = readdirSync(directory).map((name) => join(directory, name));
+      const bytes = readFileSync(entry!);
+      const network = readPlan(bytes.subarray(32)) as CompiledNetwork;
+      const segments = network.manifest.segments.map((segment) => ({ ...segment, expectedError: 0.125 }));
+      const marked = savePlan({ ...network, manifest: { ...network.manifest, segments } });
+      writeFileSync(entry!, Buffer.concat([bytes.subarray(0, 32), marked]));
+    }
+    expect(planTexts[0]).not.toContain('"expectedError":0.125');
+    expect(planTexts[1]).toContain('"expectedError":0.125');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test("a client that does not finish its message does not keep the server from closing", async () => {

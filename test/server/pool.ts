@@ -128,6 +128,7 @@ export function echoPlan(rotations: number): CompiledPlan {
     input: { shape: INPUT_SHAPE, slots, ciphertexts: 1, source },
     nodes: [{ op: "input", index: 0 }, ...turns],
     layers: new Int32Array(rotations + 1),
+    groups: [[0, 0] as const],
     outputs: [rotations],
     output: { shape: INPUT_SHAPE, position: elements, factor: 1 },
   };

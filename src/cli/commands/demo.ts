@@ -9,6 +9,7 @@ import { type Command, defineCommand } from "../command.ts";
 import { loadModel, packagePath } from "../files.ts";
 import { argmax, compareLogits, formatBytes, formatMilliseconds, formatPicture, formatTable } from "../format.ts";
 import { readImageFiles } from "../images.ts";
+import { cacheOptions } from "../plan-cache.ts";
 import { createProgress, type Progress } from "../progress.ts";
 import { describeSetup, openRemote } from "../remote.ts";
 import { startServerProcess } from "../server-process.ts";
@@ -33,6 +34,7 @@ export const demo: Command = defineCommand({
       valueHint: "N",
       description: `How many of the ${DIGITS} digits that come with crcnn`,
     },
+    ...cacheOptions,
   },
   async run(args) {
     const count = parseInteger("first", args.first, 1, DIGITS);
@@ -46,7 +48,7 @@ export const demo: Command = defineCommand({
     const progress = createProgress();
     const say = (text: string): void => void process.stdout.write(`${text}\n`);
     const starting = progress.step("Starting a server process");
-    const server = await startServerProcess(packagePath("assets/models"));
+    const server = await startServerProcess(packagePath("assets/models"), args.cache ? [] : ["--no-cache"]);
     try {
       starting.done(server.url);
       say(

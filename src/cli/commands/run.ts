@@ -1,9 +1,8 @@
 /** crcnn run: a model on encrypted images, in this process. */
 
 import { readLabels } from "../../data/index.ts";
-import { MAX_THREADS } from "../../math/index.ts";
 import { MAX_WEIGHT_BITS, MIN_WEIGHT_BITS } from "../../plan/index.ts";
-import { parseChoice, parseInteger } from "../arguments.ts";
+import { parseChoice, parseInteger, parseThreads } from "../arguments.ts";
 import { type BatchRunOptions, describeBatch, runBatches } from "../batch-network.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../failure.ts";
@@ -11,6 +10,8 @@ import { loadModel, modelOptions, readNamed } from "../files.ts";
 import { formatMilliseconds, formatTable } from "../format.ts";
 import { type ImageSet, imageOptions, type NamedImage, readImageFiles } from "../images.ts";
 import { openLocalNetwork, type RunResult } from "../local-network.ts";
+import { describePrediction } from "../machine.ts";
+import { cachedCompile, cacheOptions } from "../plan-cache.ts";
 import { createProgress } from "../progress.ts";
 
 const BACKENDS = ["ts", "wasm"] as const;
@@ -65,6 +66,7 @@ export const run: Command = defineCommand({
       valueHint: "FILE",
       description: "For throughput: an IDX file of the images' labels, for the accuracy",
     },
+    ...cacheOptions,
   },
   async run(args) {
     const [, ...files] = args._;
@@ -85,19 +87,20 @@ export const run: Command = defineCommand({
     const model = await loadModel(args.model, args.architecture);
     const set = await readImageFiles(files, args, model);
     const labels = args.labels === undefined ? undefined : await readImageLabels(args.labels, set);
+    const compile = await cachedCompile(args.cache);
     const progress = createProgress();
     try {
       if (objective === "throughput") {
-        const options: BatchRunOptions = { scheme, backend, threads, weightBits, labels };
+        const options: BatchRunOptions = { scheme, backend, threads, compile, weightBits, labels };
         const result = await runBatches(model, set, progress, options);
         process.stdout.write(args.json ? `${JSON.stringify(result)}\n` : describeBatch(result));
         return;
       }
-      const network = await openLocalNetwork(model, set, progress, { backend, threads });
+      const network = await openLocalNetwork(model, set, progress, { backend, threads, compile });
       for (const image of set.images) {
-        const { relativeError, ...result } = network.run(image.tensor);
+        const result = network.run(image.tensor);
         process.stdout.write(
-          args.json ? `${JSON.stringify({ image: image.name, ...result })}\n` : describe(image, result, relativeError),
+          args.json ? `${JSON.stringify({ image: image.name, ...result })}\n` : describe(image, result),
         );
         await new Promise((resolve) => setImmediate(resolve));
       }
@@ -117,19 +120,15 @@ async function readImageLabels(file: string, { images }: ImageSet): Promise<Int3
   throw new UsageError(`--labels: ${file} has ${labels.length} labels, there are ${images.length} images`);
 }
 
-function parseThreads(text: string): number | "auto" {
-  return text === "auto" ? "auto" : parseInteger("threads", text, 1, MAX_THREADS);
-}
-
 function describe(
   { name }: NamedImage,
-  { logits, plainLogits, argmax, maxError, milliseconds }: RunResult,
-  relative: number,
+  { logits, plainLogits, argmax, maxError, relativeError, milliseconds, bytes, predicted }: RunResult,
 ): string {
   const { encrypt, evaluate, decrypt } = milliseconds;
   return (
     `${name}: ${argmax}\n${formatTable({ encrypted: logits, plain: plainLogits })}\n` +
-    `  largest error ${maxError.toExponential(1)}, ${relative.toExponential(1)} of the largest logit; encrypted in ` +
-    `${formatMilliseconds(encrypt)}, evaluated in ${formatMilliseconds(evaluate)}, decrypted in ${formatMilliseconds(decrypt)}\n`
+    `  largest error ${maxError.toExponential(1)}, ${relativeError.toExponential(1)} of the largest logit; encrypted in ` +
+    `${formatMilliseconds(encrypt)}, evaluated in ${formatMilliseconds(evaluate)}, decrypted in ${formatMilliseconds(decrypt)}\n` +
+    `  ${describePrediction(predicted, bytes)}\n`
   );
 }

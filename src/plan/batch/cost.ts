@@ -1,12 +1,14 @@
 /** What a batch plan costs: limb operations, seconds, bytes on the wire, and the memory that an evaluation takes. */
 
 import type { RlweParameters } from "../../rlwe/index.ts";
-import { keyBytes } from "../cost.ts";
+import { keyBytes, polynomialBytes } from "../cost.ts";
 import {
   countDecompose,
   countDivide,
   countKeyProduct,
+  countRaise,
   type KernelCounts,
+  type MachineCosts,
   microseconds,
   none,
   plus,
@@ -29,9 +31,6 @@ export interface SpanWork {
   readonly squares: number;
   readonly outputs: number;
 }
-
-/** Microseconds a coefficient of the weighted sums' three parts (WebAssembly, x64, N = 8192: 0.5, 1.5 and 5 us a limb), and of a product at hand. */
-const SUM_COSTS = { entry: 0.00006, column: 0.00018, row: 0.0006, product: 0.0002 } as const;
 
 /** Counts every span's work, tile by tile. */
 export function measureSpans(plan: BatchPlan): SpanWork[] {
@@ -56,8 +55,8 @@ function workOf({ inputs, outputs, steps }: BatchTile): SpanWork {
 }
 
 /** Microseconds a coefficient and limb that a span's weighted sums take. */
-export function sumMicroseconds({ entries, columns, rows }: SpanWork): number {
-  return entries * SUM_COSTS.entry + columns * SUM_COSTS.column + rows * SUM_COSTS.row;
+export function sumMicroseconds({ entries, columns, rows }: SpanWork, { sums }: MachineCosts): number {
+  return entries * sums.entry + columns * sums.column + rows * sums.row;
 }
 
 /** What one evaluation of a plan sends. */
@@ -79,44 +78,64 @@ export interface BatchCost extends BatchWireBytes {
   readonly imagesPerSecond: number;
 }
 
-/** @param work As {@link measureSpans} counts it. */
-export function estimateBatchCost(
+/** What one span takes. */
+interface SpanCost {
+  readonly weighted: number;
+  readonly counts: KernelCounts;
+  readonly seconds: number;
+}
+
+/** By span; arguments as those of {@link estimateBatchCost}. */
+export function costBySpan(
   plan: BatchPlan,
   work: readonly SpanWork[],
-  parameters: RlweParameters,
+  { ringDegree, specialPrimes, digitPrimes }: RlweParameters,
   schedule: BatchSchedule,
-): BatchCost {
-  const { ringDegree, specialPrimes, digitPrimes } = parameters;
+  machine: MachineCosts = WASM_COSTS,
+): SpanCost[] {
   const alpha = specialPrimes.length;
-  let counts = none;
-  let [weighted, sums] = [0, 0];
-  for (const [s, { first, stages }] of spansOf(plan).entries()) {
+  return spansOf(plan).map(({ first, stages }, s) => {
     const { level, components } = schedule[first];
     const { entries, squares, outputs } = work[s];
     const limbs = components * (level + 1);
-    weighted += limbs * entries;
-    sums += limbs * sumMicroseconds(work[s]);
     // Three sums of products, one of which is doubled.
-    sums += 3 * (level + 1) * squares * SUM_COSTS.product;
-    if (squares > 0) counts = plus(counts, { ...none, passes: (level + 1) * outputs });
+    const sums = limbs * sumMicroseconds(work[s], machine) + 3 * (level + 1) * squares * machine.sums.product;
+    const doubled = squares > 0 ? { ...none, passes: (level + 1) * outputs } : none;
     const switches = stages.some(({ op }) => op === "relinearize");
     const dropped = stages.reduce((sum, stage) => sum + (stage.op === "rescale" ? stage.primes : 0), 0);
     const divided = dropped + (switches ? alpha : 0);
     const each = switches
       ? plus(
           countDecompose(level, alpha, digitPrimes),
-          plus(countKeyProduct(level, alpha, digitPrimes), { ...none, passes: 4 * (level + 1) }),
+          plus(countKeyProduct(level, alpha, digitPrimes), countRaise(level)),
         )
       : none;
     const kept = schedule[first + stages.length].components;
     const division = divided > 0 ? countDivide(level + 1 - dropped, divided) : none;
-    counts = plus(counts, times(outputs, plus(each, times(kept, division))));
-  }
-  const seconds = (microseconds(counts, ringDegree, WASM_COSTS) + ringDegree * sums) / 1e6;
+    const counts = plus(doubled, times(outputs, plus(each, times(kept, division))));
+    const seconds = (microseconds(counts, ringDegree, machine) + ringDegree * sums) / 1e6;
+    return { weighted: limbs * entries, counts, seconds };
+  });
+}
+
+/**
+ * @param work As {@link measureSpans} counts it.
+ * @param machine The prices that plans are chosen by, or those that `calibrateCosts` measured.
+ */
+export function estimateBatchCost(
+  plan: BatchPlan,
+  work: readonly SpanWork[],
+  parameters: RlweParameters,
+  schedule: BatchSchedule,
+  machine: MachineCosts = WASM_COSTS,
+): BatchCost {
+  const { ringDegree } = parameters;
+  const spans = costBySpan(plan, work, parameters, schedule, machine);
+  const seconds = spans.reduce((sum, span) => sum + span.seconds, 0);
   return {
     ...batchWireBytes(plan, work, parameters, schedule),
-    weighted,
-    counts,
+    weighted: spans.reduce((sum, span) => sum + span.weighted, 0),
+    counts: spans.reduce((sum, span) => plus(sum, span.counts), none),
     seconds,
     imagesPerSecond: ringDegree / 2 / seconds,
   };
@@ -133,14 +152,9 @@ export function batchWireBytes(
   const inputs = plan.inputShape.reduce((product, axis) => product * axis, 1);
   return {
     keyBytes: relinearization < 0 ? 0 : keyBytes(parameters, relinearization),
-    inputBytes: inputs * limbBytes(parameters, schedule[0].level),
-    outputBytes: work[work.length - 1].outputs * last.components * limbBytes(parameters, last.level),
+    inputBytes: inputs * polynomialBytes(parameters, schedule[0].level),
+    outputBytes: work[work.length - 1].outputs * last.components * polynomialBytes(parameters, last.level),
   };
-}
-
-function limbBytes({ ringDegree, dataPrimes }: RlweParameters, level: number): number {
-  const bits = dataPrimes.slice(0, level + 1).reduce((sum, prime) => sum + Math.ceil(Math.log2(prime)), 0);
-  return (bits * ringDegree) / 8;
 }
 
 /** Largest number of bytes that inputs, kept elements and outputs take at any time of an evaluation, the evaluator's scratch apart. */

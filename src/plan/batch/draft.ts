@@ -3,8 +3,8 @@
 import { MAX_DOT_PRODUCT_TERMS } from "../../math/index.ts";
 import { type AffineMap, composeAffine, identityAffine, nonzeros } from "../affine-map.ts";
 import type { StepAlgebra } from "../layer.ts";
+import type { LayerRange } from "../plan.ts";
 import type { Shape } from "../tensor.ts";
-import type { LayerRange } from "./plan.ts";
 
 /** A step under its layer's number in the source model. */
 export interface BatchStep {

@@ -4,8 +4,9 @@
  */
 
 import { CrcnnError } from "../../errors/index.ts";
+import type { LayerRange } from "../plan.ts";
 import type { BatchDraft, DraftMap } from "./draft.ts";
-import type { AffineStage, BatchPlan, BatchStage, LayerRange, SumStage } from "./plan.ts";
+import type { AffineStage, BatchPlan, BatchStage, SumStage } from "./plan.ts";
 
 /** Digits behind the point of a weight, at most: as many as PyCrCNN's encoder has. */
 const MAX_FRACTION_DIGITS = 32;

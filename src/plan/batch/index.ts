@@ -1,4 +1,5 @@
 /** The batch packing: one ciphertext a tensor element, one slot an image. */
+export * from "./check-batch.ts";
 export * from "./ckks.ts";
 export * from "./clear.ts";
 export * from "./cost.ts";

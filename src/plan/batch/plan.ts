@@ -6,10 +6,8 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
+import type { LayerRange } from "../plan.ts";
 import { formatShape, type Shape } from "../tensor.ts";
-
-/** First and last layer of the source model that a stage stands for (0-based, inclusive). */
-export type LayerRange = readonly [first: number, last: number];
 
 /** Rows of columns, compressed: row r has the entries `rowStart[r]` … `rowStart[r + 1] - 1`; its columns are all different. */
 export interface SparseRows {

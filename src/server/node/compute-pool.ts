@@ -1,10 +1,11 @@
 /**
  * Compute on threads: the event loop only passes messages on. Threads are started when they are needed. A session stays with the thread that
- * holds its keys; compilations go to whichever is free.
+ * holds its keys; compilations, and requests for layers, go to whichever is free.
  */
 
 import { randomUUID } from "node:crypto";
 import { availableParallelism } from "node:os";
+import type { PlanCacheOptions } from "../../builder/node/index.ts";
 import { CrcnnError, throwIfAborted } from "../../errors/index.ts";
 import { MAX_THREADS } from "../../math/index.ts";
 import type { Compute } from "../compute.ts";
@@ -23,6 +24,8 @@ export interface ComputePoolOptions {
   /** Threads that take part in one evaluation; 1 by default. Together there are as many as the product of both. */
   readonly threads?: number | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
+  /** Keeps compiled plans in a folder, also for later processes; nowhere by default. */
+  readonly planCache?: PlanCacheOptions | undefined;
   /** Hears of threads that died; others take their place. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -50,7 +53,7 @@ interface Task {
 
 /** @throws RangeError for numbers of threads outside 1 … 64, or a limit that is no positive integer. */
 export function createComputePool(options: ComputePoolOptions): Compute {
-  const { models, threads = 1, onError = () => {} } = options;
+  const { models, threads = 1, planCache, onError = () => {} } = options;
   const workers = options.workers ?? Math.min(availableParallelism(), MAX_DEFAULT_WORKERS);
   const limits = resolveLimits(options.limits ?? {});
   requireCount("workers", workers);
@@ -67,7 +70,8 @@ export function createComputePool(options: ComputePoolOptions): Compute {
   function startMember(): Member {
     const thread = startComputeThread({
       threads,
-      encodedBytes: limits.encodedBytes,
+      limits: { encodedBytes: limits.encodedBytes, computeBytes: limits.computeBytes },
+      planCache,
       onExit(error) {
         if (!members.has(member)) return;
         const reason = error instanceof Error ? error.message : String(error);
@@ -212,6 +216,9 @@ export function createComputePool(options: ComputePoolOptions): Compute {
           if (member.sessions.delete(session) && members.has(member)) member.thread.end(session);
         },
       };
+    },
+    async computeLayers(body, signal) {
+      return perform({ kind: "layers", nets: [...models.values()], body }, signal, { transfer: [body.buffer] });
     },
     async close() {
       closed = true;

@@ -39,9 +39,9 @@ interface RunningJob {
   reject(error: unknown): void;
 }
 
-export function startComputeThread({ threads, encodedBytes, onExit, onOutgrown }: ComputeThreadOptions): ComputeThread {
+export function startComputeThread({ onExit, onOutgrown, ...options }: ComputeThreadOptions): ComputeThread {
   const cancelled = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-  const setup: ThreadSetup = { threads, encodedBytes, cancelled };
+  const setup: ThreadSetup = { ...options, cancelled };
   const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: setup });
   // A pool must not keep a program alive that waits for nothing.
   worker.unref();
@@ -82,7 +82,7 @@ export function startComputeThread({ threads, encodedBytes, onExit, onOutgrown }
     settle()?.reject(
       new CrcnnError(
         "WORKER_LOST",
-        "the thread that worked on this died, and with it the sessions whose keys it held; open a new session",
+        "the thread that worked on this died, and with it the sessions whose keys it held; open a new session, or send the layers again",
         { cause: error },
       ),
     );

@@ -2,6 +2,7 @@
 
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
+import type { PlanCacheOptions } from "../../builder/node/index.ts";
 import type { CrcnnError } from "../../errors/index.ts";
 import { createApp, type ServerLimits } from "../index.ts";
 import { createComputePool } from "./compute-pool.ts";
@@ -10,6 +11,8 @@ import { loadModels } from "./load-models.ts";
 export interface ServeOptions {
   /** Directory of the `.pt` files to serve. */
   readonly models: string;
+  /** By other names under which requests for layers may ask for models: theirs. */
+  readonly aliases?: ReadonlyMap<string, string> | undefined;
   /** 0 lets the system choose one. */
   readonly port: number;
   /** The loopback interface by default. */
@@ -19,6 +22,8 @@ export interface ServeOptions {
   /** Threads that take part in one evaluation; 1 by default. */
   readonly threads?: number | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
+  /** Keeps compiled plans in a folder, also for later processes; nowhere by default. */
+  readonly planCache?: PlanCacheOptions | undefined;
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -42,20 +47,22 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 /**
  * Serves the models of a directory until it is closed or the process is told to end.
  *
- * @throws CrcnnError INVALID_FILE when the directory holds no model, RangeError for numbers of threads outside 1 … 64 or a limit that is no positive
+ * @throws CrcnnError INVALID_FILE when the directory holds no model, UNKNOWN_MODEL for an alias of none, RangeError for numbers of threads outside 1 … 64 or a limit that is no positive
  * integer, and what the system says when the port cannot be taken.
  */
 export async function serve({
   models,
+  aliases,
   port,
   host = "127.0.0.1",
   workers,
   threads,
   limits,
+  planCache,
   onError,
 }: ServeOptions): Promise<RunningServer> {
-  const loaded = await loadModels(models);
-  const compute = createComputePool({ models: loaded.models, workers, threads, limits, onError });
+  const loaded = await loadModels(models, aliases);
+  const compute = createComputePool({ models: loaded.models, workers, threads, limits, planCache, onError });
   const app = createApp({ compute, limits, onError });
   const server = createAdaptorServer({ fetch: app.fetch });
   await new Promise<void>((resolve, reject) => {

@@ -40,7 +40,7 @@ export function estimateIntegerCost(
     const { level, components } = schedule[first];
     const { entries, squares, outputs } = work[s];
     weighted += components * (level + 1) * entries;
-    sums += components * (level + 1) * sumMicroseconds(work[s]);
+    sums += components * (level + 1) * sumMicroseconds(work[s], WASM_COSTS);
     const dataPrimes = parameters.dataPrimes.slice(0, level + 1);
     const auxiliary = auxiliaryCount({ ringDegree, plainModulus, dataPrimes, productTerms }, "hps");
     const dropped = stages.reduce((sum, stage) => sum + (stage.op === "switch-modulus" ? stage.primes : 0), 0);
