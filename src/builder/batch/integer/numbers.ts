@@ -100,7 +100,8 @@ function shareBits(
       most: MAX_WEIGHT_BITS,
     })),
   ];
-  const open = rounded.map(({ error, most }) => (error > 0 ? undefined : most));
+  // What does no harm when it is rounded takes the fewest bits.
+  const open = rounded.map(({ error, least }) => (error > 0 ? undefined : least));
   const [wanted] = share(rounded, open, aim);
   const whole = Math.ceil(wanted);
   const input = whole === BYTE_BITS - 1 ? BYTE_BITS : whole;
