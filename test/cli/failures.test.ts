@@ -181,7 +181,9 @@ test("help and version go to standard output, uncoloured where nobody looks", as
   ]) {
     const { stdout, stderr, code } = await crcnn(args);
     expect({ stderr, code }, args.join(" ")).toEqual({ stderr: "", code: 0 });
-    expect(stdout).toContain(`USAGE crcnn ${args.length > 1 ? args[0] : "demo|plan|run|serve|classify|client|test-parameters"}`);
+    expect(stdout).toContain(
+      `USAGE crcnn ${args.length > 1 ? args[0] : "demo|plan|run|serve|classify|client|test-parameters"}`,
+    );
     expect(stdout).not.toContain("\u001b");
   }
   const version = await crcnn(["--version"]);
