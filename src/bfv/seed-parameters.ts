@@ -70,7 +70,13 @@ export function chooseSeedParameters(configuration: SeedEncryptionParameters): C
     throw fieldError("base", `must be an integer of 2 or more whose digits fit p = ${p}, got ${describe(base)}`, base);
   }
 
-  const primes = findNttPrimes(m, primeBits(limit));
+  const largest = findNttPrimes(m, primeBits(limit));
+  // A prime that divides p would take it out of the modulus; no two as long as these divide one p.
+  const primes = findNttPrimes(
+    m,
+    primeBits(limit),
+    largest.filter((prime) => p % prime === 0),
+  );
   const whole: BfvParameters = { ringDegree: m, dataPrimes: primes, specialPrimes: [], plainModulus: p, security };
   const fresh = budgetsOf(whole).fresh;
   if (fresh === 0) {

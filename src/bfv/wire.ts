@@ -1,9 +1,12 @@
 /** BFV ciphertexts on the wire, always in NTT form. A fresh symmetric encryption sends 32 bytes in place of its uniform component. */
 
 import { CrcnnError } from "../errors/index.ts";
+import { SEED_BYTES } from "../math/index.ts";
 import {
   type ByteReader,
   createByteWriter,
+  HEADER_BYTES,
+  polynomialBytes,
   readCiphertexts,
   readComponents,
   requireWireLevel,
@@ -33,7 +36,7 @@ export function serializeBfvCiphertexts(
 ): Uint8Array<ArrayBuffer> {
   const { requireNtt } = createOperandChecks(context);
   for (const ciphertext of ciphertexts) requireNtt("serializeBfvCiphertexts", ciphertext);
-  const writer = createByteWriter(2 ** 18);
+  const writer = createByteWriter(messageBytes(context, ciphertexts));
   writeHeader(writer, "ciphertexts", context);
   writer.uint16(ciphertexts.length);
   for (const ciphertext of ciphertexts) {
@@ -43,6 +46,14 @@ export function serializeBfvCiphertexts(
     writeComponents(writer, ciphertext);
   }
   return writer.finish();
+}
+
+/** Exactly what is written: in PyCrCNN's representation there are thousands of messages, each too short for a guess. */
+function messageBytes(context: BfvContext, ciphertexts: readonly BfvCiphertext<"ntt">[]): number {
+  return ciphertexts.reduce((sum, { components, level, seed }) => {
+    const polynomial = polynomialBytes(context.ring, context.dataBasis(level));
+    return sum + 3 + (seed ? SEED_BYTES + polynomial : components.length * polynomial);
+  }, HEADER_BYTES + 2);
 }
 
 /** @throws CrcnnError INVALID_MESSAGE or FOREIGN_OBJECT; no memory stays reserved then. */

@@ -28,14 +28,14 @@ export interface TestImage {
  * Reads one image.
  *
  * @param dataset A file, or with a folder the name of a data set in it. Nothing is downloaded.
- * @param model What the image is for.
+ * @param model What the image is for, where it is at hand.
  * @throws UsageError for a name without a folder or without files in it, and for an image that the file does not have; what the readers throw.
  */
 export async function readTestImage(
   dataset: string,
   folder: string | undefined,
   index: number,
-  model: SourceModel,
+  model?: SourceModel,
 ): Promise<TestImage> {
   const file = (await exists(dataset)) ? dataset : await findDataset(dataset, folder);
   if (CIFAR_NAMES.some((name) => file.endsWith(name))) return readCifarImage(file, index);

@@ -61,10 +61,15 @@ export async function readModelFile(file: string, architecture: string | undefin
   return { bytes, name: file, architecture: parseArchitecture(text, architecture) };
 }
 
+/** A model of which some layers may not run encrypted: those that are wanted may be others. */
+export async function loadLayers(file: string, architecture?: string): Promise<SourceModel> {
+  const { bytes, ...options } = await readModelFile(file, architecture);
+  return readModel(bytes, options);
+}
+
 /** A model that can run encrypted. */
 export async function loadModel(file: string, architecture?: string): Promise<SourceModel> {
-  const { bytes, ...options } = await readModelFile(file, architecture);
-  const model = readModel(bytes, options);
+  const model = await loadLayers(file, architecture);
   requireSupported(model);
   return model;
 }

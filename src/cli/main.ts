@@ -5,6 +5,7 @@ import { stripVTControlCharacters } from "node:util";
 import { renderUsage } from "citty";
 import { type Command, PROGRAM } from "./command.ts";
 import { classify } from "./commands/classify.ts";
+import { client } from "./commands/client.ts";
 import { demo } from "./commands/demo.ts";
 import { plan } from "./commands/plan.ts";
 import { run } from "./commands/run.ts";
@@ -13,7 +14,7 @@ import { testParameters } from "./commands/test-parameters.ts";
 import { describeFailure, UsageError } from "./failure.ts";
 import { packageVersion } from "./files.ts";
 
-const COMMANDS: readonly Command[] = [demo, plan, run, serve, classify, testParameters];
+const COMMANDS: readonly Command[] = [demo, plan, run, serve, classify, client, testParameters];
 
 function print(usage: string): void {
   const coloured = process.stdout.isTTY && !process.env.NO_COLOR;

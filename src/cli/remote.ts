@@ -14,15 +14,10 @@ const TITLES: Readonly<Record<ClientStep, string>> = {
   decrypt: "Decrypting",
 };
 
-/** Opens a session for images, showing its steps. */
-export async function openRemote(
-  server: string,
-  model: string,
-  { shape, inputRange }: ImageSet,
-  progress: Progress,
-): Promise<ClientSession> {
+/** Shows the steps that a client takes. */
+export function reportSteps(progress: Progress): (progress: ClientProgress) => void {
   let current: { readonly name: ClientStep; readonly shown: Step; readonly from: number } | undefined;
-  const onProgress = ({ step, done, total }: ClientProgress): void => {
+  return ({ step, done, total }) => {
     // What happens to each image is told by its result.
     if (step !== "plan" && step !== "keys" && step !== "upload") return;
     if (current?.name !== step) current = { name: step, shown: progress.step(TITLES[step]), from: performance.now() };
@@ -33,7 +28,16 @@ export async function openRemote(
     current.shown.done(formatMilliseconds(performance.now() - current.from));
     current = undefined;
   };
-  return createClient({ server, onProgress }).open(model, { inputShape: shape, inputRange });
+}
+
+/** Opens a session for images, showing its steps. */
+export async function openRemote(
+  server: string,
+  model: string,
+  { shape, inputRange }: ImageSet,
+  progress: Progress,
+): Promise<ClientSession> {
+  return createClient({ server, onProgress: reportSteps(progress) }).open(model, { inputShape: shape, inputRange });
 }
 
 /** What a session's start came to. */

@@ -2,4 +2,6 @@
 
 export { type ModelSummary, type PlanRequest, ServerRefusedError } from "../protocol/index.ts";
 export { type Client, type ClientOptions, createClient } from "./client.ts";
+export { type ComputedLayers, type ComputeLayersOptions, computeLayers } from "./compute.ts";
+export * from "./config.ts";
 export type { Classification, ClientProgress, ClientSession, ClientStep, SessionSetup, Traffic } from "./session.ts";

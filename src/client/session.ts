@@ -6,6 +6,7 @@ import type { KeyOwner } from "../owner/index.ts";
 import { formatShape, type PlanManifest, type SegmentManifest, sameShape, sizeOf, type Tensor } from "../plan/index.ts";
 import { maximumCiphertextBytes, parseTiming, paths } from "../protocol/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
+import { stopwatch } from "./stopwatch.ts";
 import type { Transport } from "./transport.ts";
 
 /** In the order in which they happen; the last three for each image. */
@@ -169,16 +170,6 @@ export function createSession({
 
 /** Errors that tell something of the values which are encrypted or decrypted. */
 const DEPEND_ON_VALUES: readonly string[] = ["PRECISION_LOST", "SCALE_OVERFLOW"];
-
-/** Milliseconds since the last call, or since it was made. */
-function stopwatch(): () => number {
-  let start = performance.now();
-  return () => {
-    const elapsed = performance.now() - start;
-    start += elapsed;
-    return elapsed;
-  };
-}
 
 function zeros({ shape }: { readonly shape: Tensor["shape"] }): Tensor {
   return { shape, data: new Float64Array(sizeOf(shape)) };

@@ -7,4 +7,5 @@ export type { IntegerOwner } from "./integer-owner.ts";
 export * from "./key-owner.ts";
 export { generateGaloisKey, generatePublicKey, generateRelinearizationKey } from "./keygen.ts";
 export type { OwnerOptions } from "./keyring.ts";
+export * from "./refresh-rounds.ts";
 export { createSecretKey, type SecretKey } from "./secret-key.ts";

@@ -24,6 +24,8 @@ export interface PlanRequest {
 
 export interface ModelSummary {
   readonly name: string;
+  /** Other names under which `findNet` knows it. */
+  readonly aliases?: readonly string[];
   /** PyTorch's class names, in order. */
   readonly layers: readonly string[];
 }
@@ -90,8 +92,8 @@ export function parsePlanRequest(text: string): PlanRequest {
 export function parseModelList(text: string): ModelList {
   const { models } = parseObject(text, "the list of models");
   const isSummary = (value: unknown): boolean => {
-    const { name, layers } = (value ?? {}) as Partial<Record<keyof ModelSummary, unknown>>;
-    return typeof name === "string" && Array.isArray(layers) && layers.every((layer) => typeof layer === "string");
+    const { name, aliases = [], layers } = (value ?? {}) as Partial<Record<keyof ModelSummary, unknown>>;
+    return typeof name === "string" && isStrings(aliases) && isStrings(layers);
   };
   if (!Array.isArray(models) || !models.every(isSummary)) throw invalid("the list of models is malformed");
   return { models: models as ModelSummary[] };
@@ -118,6 +120,10 @@ function parseObject(text: string, what: string): Record<string, unknown> {
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
     throw invalid(`${what} is not a JSON object`);
   return parsed as Record<string, unknown>;
+}
+
+function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
 }
 
 function isIntegers(value: unknown, least: number, most: number): value is number[] {

@@ -7,6 +7,7 @@
  *   POST   sessions?model=…&plan=…        evaluation keys → JSON SessionCreated
  *   POST   sessions/:id/segments/:n       ciphertexts → ciphertexts, with the header Server-Timing: evaluate;dur=<milliseconds>
  *   DELETE sessions/:id                   → 204
+ *   POST   compute                        JSON ComputeRequest → JSON ComputeAnswer, with the same header: layers without a session
  *
  * Keys and ciphertexts are binary, in the formats of `crcnn/rlwe` and `crcnn/ckks`. Every failure is a JSON `Failure`; BUSY comes with the
  * header Retry-After. A request that is given up stops being worked on.
@@ -20,6 +21,7 @@ export const ROUTES = {
   sessions: "/sessions",
   session: "/sessions/:id",
   segment: "/sessions/:id/segments/:segment",
+  compute: "/compute",
 } as const;
 
 /** The same with their parameters filled in. */

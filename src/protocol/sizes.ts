@@ -18,7 +18,7 @@ const CIPHERTEXT_BYTES = 11;
 const COMPONENTS = 3;
 
 /** Length of the evaluation keys' message: exact, because the manifest lists them. */
-export function evaluationKeyBytes({ parameters, keys }: PlanManifest): number {
+export function evaluationKeyBytes({ parameters, keys }: Pick<PlanManifest, "parameters" | "keys">): number {
   const levels = keys.rotations.map(({ level }) => level);
   if (keys.relinearization >= 0) levels.push(keys.relinearization);
   return levels.reduce((sum, level) => sum + KEY_BYTES + keyBytes(parameters, level), HEADER_BYTES);

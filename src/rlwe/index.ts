@@ -12,3 +12,4 @@ export * from "./wire/ciphertext.ts";
 export * from "./wire/header.ts";
 export * from "./wire/keys.ts";
 export * from "./wire/polynomial.ts";
+export * from "./wire/public-key.ts";

@@ -15,6 +15,7 @@ import {
 } from "../protocol/index.ts";
 import { readBody, readText } from "./body.ts";
 import type { Compute } from "./compute.ts";
+import { createComputeRoute } from "./compute-route.ts";
 import { segmentOf } from "./evaluate.ts";
 import { errorResponse, failureResponse } from "./failure.ts";
 import { resolveLimits, type ServerLimits } from "./limits.ts";
@@ -48,6 +49,7 @@ export function createApp({ compute, limits: given = {}, onError = () => {} }: A
   const limits = resolveLimits(given);
   const sessions = createSessions(limits);
   const registry = createRegistry(compute, limits.plans, sessions.uses);
+  const computeRoute = createComputeRoute(compute, limits);
   const app = new Hono();
 
   app.get(ROUTES.health, (c) => c.text("ok"));
@@ -100,6 +102,8 @@ export function createApp({ compute, limits: given = {}, onError = () => {} }: A
     sessions.end(c.req.param("id"));
     return c.body(null, 204);
   });
+
+  app.post(ROUTES.compute, (c) => computeRoute(c.req.raw));
 
   app.notFound((c) => failureResponse("NOT_FOUND", `there is nothing at ${c.req.method} ${c.req.path}`));
   app.onError((error) => errorResponse(error, onError));

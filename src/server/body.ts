@@ -9,17 +9,19 @@ import { readBounded } from "../protocol/index.ts";
  *
  * @throws CrcnnError LIMIT_EXCEEDED above `limit` bytes, INVALID_MESSAGE when the body breaks off.
  */
-export async function readBody(request: Request, limit: number, what: string): Promise<Uint8Array<ArrayBuffer>> {
+export async function readBody(
+  request: Request,
+  limit: number,
+  what: string,
+  remedy = "the plan's manifest says what belongs in it",
+): Promise<Uint8Array<ArrayBuffer>> {
   const declared = Number(request.headers.get("content-length") ?? 0);
   const brokenOff = (cause: unknown): never => {
     throw new CrcnnError("INVALID_MESSAGE", `${what} broke off; send it again`, { cause });
   };
   const bytes = declared > limit ? undefined : await readBounded(request.body, limit).catch(brokenOff);
   if (bytes) return bytes;
-  throw new CrcnnError(
-    "LIMIT_EXCEEDED",
-    `${what} may have at most ${limit} bytes; the plan's manifest says what belongs in it`,
-  );
+  throw new CrcnnError("LIMIT_EXCEEDED", `${what} may have at most ${limit} bytes; ${remedy}`);
 }
 
 /** {@link readBody} as UTF-8 text. */

@@ -7,7 +7,10 @@ import { serializeManifest } from "../plan/index.ts";
 import { type PlanRequest, planHash } from "../protocol/index.ts";
 import { type EvaluationKeys, freeEvaluationKeys } from "../rlwe/index.ts";
 import type { CompiledPlan, Evaluation, SessionPlan } from "./compute.ts";
+import { computeLayers, type NetSource } from "./elementwise/compute-layers.ts";
+import { createBfvContexts } from "./elementwise/contexts.ts";
 import { evaluateSegment, receiveKeys } from "./evaluate.ts";
+import type { ServerLimits } from "./limits.ts";
 import { createProgramCache, type HeldPlan } from "./program-cache.ts";
 
 /** Methods throw what those of `Compute` do. */
@@ -16,6 +19,7 @@ export interface ComputeCore {
   /** @param session An identifier that is not in use. */
   open(session: string, plan: SessionPlan, keys: Uint8Array): void;
   evaluate(session: string, segment: number, bytes: Uint8Array, signal: Cancellation): Evaluation;
+  computeLayers(nets: readonly NetSource[], body: Uint8Array, signal: Cancellation): Evaluation;
   /** Does nothing for a session that is not there. */
   end(session: string): void;
   /**
@@ -33,10 +37,11 @@ interface CoreSession {
 /** @param compile The builder's, or one that remembers what it has compiled. */
 export function createComputeCore(
   engine: Engine,
-  encodedBytes: number,
+  { encodedBytes, computeBytes }: Pick<ServerLimits, "encodedBytes" | "computeBytes">,
   compile: typeof compileNetwork = compileNetwork,
 ): ComputeCore {
   const programs = createProgramCache(engine, encodedBytes);
+  const contexts = createBfvContexts(encodedBytes);
   const sessions = new Map<string, CoreSession>();
 
   return {
@@ -60,6 +65,13 @@ export function createComputeCore(
       const session = sessions.get(id);
       if (session) return evaluateSegment(session.plan, session.keys, segment, bytes, signal);
       throw new CrcnnError("UNKNOWN_SESSION", "the session has ended; open a new one");
+    },
+    computeLayers(nets, body, signal) {
+      try {
+        return computeLayers(body, { nets, contexts, answerBytes: computeBytes, signal });
+      } finally {
+        contexts.trim();
+      }
     },
     end(id) {
       const session = sessions.get(id);

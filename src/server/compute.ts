@@ -66,6 +66,15 @@ export interface Compute {
    * @throws CrcnnError INVALID_MESSAGE, FOREIGN_OBJECT, MISSING_KEY when the plan wants others, WORKER_LOST, ABORTED; ServerError BUSY.
    */
   openSession(session: OpenSession): Promise<ComputeSession>;
+  /**
+   * Runs layers of a model on what one request brings with it.
+   *
+   * @param body A `ComputeRequest` as JSON; it may be moved to another thread, so the caller has it no more.
+   * @returns A `ComputeAnswer` as JSON.
+   * @throws CrcnnError INVALID_MESSAGE, LIMIT_EXCEEDED, UNKNOWN_MODEL, FOREIGN_OBJECT, MISSING_KEY, MEMORY_LIMIT, WORKER_LOST, ABORTED, and what
+   * `compileElementwise` throws; ServerError BUSY.
+   */
+  computeLayers(body: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Evaluation>;
   /** Stops whatever runs. To be called when all sessions have ended. */
   close(): Promise<void>;
 }

@@ -11,17 +11,23 @@ import { requireModel, summarize } from "./models.ts";
 export interface InlineComputeOptions {
   /** By the name that clients ask for. */
   readonly models: ReadonlyMap<string, SourceModel>;
+  /** Other names of models, under which requests for layers may ask for them. */
+  readonly aliases?: Readonly<Record<string, readonly string[]>> | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
 }
 
 /** @throws RangeError for a limit that is no positive integer. */
-export function createInlineCompute({ models, limits = {} }: InlineComputeOptions): Compute {
-  const { encodedBytes } = resolveLimits(limits);
-  const createCore = (): ComputeCore => createComputeCore(createEngine(), encodedBytes);
+export function createInlineCompute({ models, aliases = {}, limits = {} }: InlineComputeOptions): Compute {
+  const resolved = resolveLimits(limits);
+  const createCore = (): ComputeCore => createComputeCore(createEngine(), resolved);
   let core = createCore();
+  const nets = Array.from(models, ([name, model]) => ({
+    summary: summarize(name, model, aliases[name]),
+    load: () => model,
+  }));
 
   return {
-    models: Array.from(models, ([name, model]) => summarize(name, model)),
+    models: nets.map(({ summary }) => summary),
     async compile(name, request, signal) {
       return core.compile(requireModel(models, name), request, signal);
     },
@@ -36,6 +42,10 @@ export function createInlineCompute({ models, limits = {} }: InlineComputeOption
           if (core.outgrown()) core = createCore();
         },
       };
+    },
+    async computeLayers(body, signal) {
+      throwIfAborted(signal);
+      return core.computeLayers(nets, body, signal);
     },
     // Between two calls nothing runs.
     close: async () => {},

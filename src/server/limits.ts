@@ -1,5 +1,7 @@
 /** What one server may be made to hold. */
 
+import { MAX_COMPUTE_BYTES } from "../protocol/index.ts";
+
 export interface ServerLimits {
   /** Sessions at a time, those that are still sending their keys included. */
   readonly sessions: number;
@@ -14,8 +16,12 @@ export interface ServerLimits {
   readonly encodedBytes: number;
   /** Requests that wait for a thread to compute them; more are refused with BUSY. */
   readonly queue: number;
-  /** A session that is not used for this long ends. */
+  /** A session that is not used for this long ends, an answer that is not read for this long is given up. */
   readonly idleMilliseconds: number;
+  /** Most bytes of a body with layers to compute, and of its answer. While it is worked on, it takes about six times as much in memory. */
+  readonly computeBytes: number;
+  /** Such requests at a time, those that are still being received or answered included; more are refused with BUSY. */
+  readonly computeRequests: number;
 }
 
 export const DEFAULT_LIMITS: ServerLimits = {
@@ -25,6 +31,8 @@ export const DEFAULT_LIMITS: ServerLimits = {
   encodedBytes: 2 ** 28,
   queue: 32,
   idleMilliseconds: 10 * 60 * 1000,
+  computeBytes: MAX_COMPUTE_BYTES,
+  computeRequests: 8,
 };
 
 /** @throws RangeError naming the limit that is no positive integer. */

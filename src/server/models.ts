@@ -5,8 +5,8 @@ import { CrcnnError } from "../errors/index.ts";
 import type { ModelSummary } from "../protocol/index.ts";
 
 /** What clients are told of a model. */
-export function summarize(name: string, { layers }: SourceModel): ModelSummary {
-  return { name, layers: layers.map(({ layer }) => layer.kind) };
+export function summarize(name: string, { layers }: SourceModel, aliases: readonly string[] | undefined): ModelSummary {
+  return { name, ...(aliases ? { aliases } : {}), layers: layers.map(({ layer }) => layer.kind) };
 }
 
 /** @throws CrcnnError UNKNOWN_MODEL */

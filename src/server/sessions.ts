@@ -5,6 +5,7 @@ import type { ComputeSession } from "./compute.ts";
 import { ServerError } from "./failure.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { ServedPlan } from "./registry.ts";
+import { startTimer, type Timer } from "./timer.ts";
 
 export interface Session {
   readonly plan: ServedPlan;
@@ -32,20 +33,13 @@ export interface SessionStore {
 }
 
 interface StoredSession extends Session {
-  timer: ReturnType<typeof setTimeout> | undefined;
+  timer: Timer | undefined;
   working: number;
 }
 
 export function createSessions({ sessions: maximum, idleMilliseconds }: ServerLimits): SessionStore {
   const sessions = new Map<string, StoredSession>();
   const receiving: ServedPlan[] = [];
-
-  function idleTimer(id: string): ReturnType<typeof setTimeout> {
-    const timer: unknown = setTimeout(() => end(id), idleMilliseconds);
-    // On Node a waiting timer would keep a process alive that has nothing else to do; elsewhere timers are numbers.
-    if (typeof timer === "object") (timer as { unref?(): void }).unref?.();
-    return timer as ReturnType<typeof setTimeout>;
-  }
 
   function find(id: string): StoredSession {
     const session = sessions.get(id);
@@ -55,7 +49,7 @@ export function createSessions({ sessions: maximum, idleMilliseconds }: ServerLi
 
   function restartTimer(id: string, session: StoredSession): void {
     clearTimeout(session.timer);
-    session.timer = session.working === 0 ? idleTimer(id) : undefined;
+    session.timer = session.working === 0 ? startTimer(idleMilliseconds, () => end(id)) : undefined;
   }
 
   function forget(id: string): void {
@@ -78,7 +72,7 @@ export function createSessions({ sessions: maximum, idleMilliseconds }: ServerLi
       try {
         const id = crypto.randomUUID();
         const compute = await receive(() => forget(id));
-        sessions.set(id, { plan, compute, timer: idleTimer(id), working: 0 });
+        sessions.set(id, { plan, compute, timer: startTimer(idleMilliseconds, () => end(id)), working: 0 });
         return id;
       } finally {
         receiving.splice(receiving.indexOf(plan), 1);

@@ -1,10 +1,9 @@
 /** A network in PyCrCNN's representation with its key's owner beside the evaluator, which never decrypts: as over HTTP, without the wire. */
 
 import { createFractionalEncoder } from "../bfv/index.ts";
-import type { CompiledElementwise, ElementwiseSegment } from "../builder/index.ts";
-import type { BfvOwner, EncryptedBfvTensor } from "../owner/index.ts";
+import type { CompiledElementwise } from "../builder/index.ts";
+import { type BfvOwner, type EncryptedBfvTensor, runRefreshRounds } from "../owner/index.ts";
 import {
-  type BatchProgram,
   checkInput,
   createFractionalBatchOperations,
   freeBatchProgram,
@@ -40,7 +39,7 @@ export interface ElementwiseRunner {
    * @throws CrcnnError SHAPE_MISMATCH for an input that the network was not compiled for; PRECISION_LOST for one outside of its range, and when
    * a budget is used up.
    */
-  run(input: Tensor): Tensor;
+  run(input: Tensor): Promise<Tensor>;
   /** Gives the memory of encoded weights back. */
   free(): void;
 }
@@ -69,44 +68,43 @@ export function createElementwiseRunner(
     onLooked?.(performance.now() - start);
   }
 
-  function runSegment(
-    { inputShape, outputShape, ownerSquares, parts }: ElementwiseSegment,
-    own: readonly BatchProgram<EncryptedBfvTensor["ciphertexts"][number]>[],
-    input: Tensor,
-    first: boolean,
-  ): Tensor {
-    let start = performance.now();
-    const encrypt = (data: Float64Array): EncryptedBfvTensor =>
-      owner.encryptTensor(encoder, { shape: inputShape, data });
-    let { data } = input;
-    // At a square's position the values before it are not wanted encrypted, except for the start of the network.
-    let tensor = first || ownerSquares.length === 0 ? encrypt(data) : { shape: inputShape, ciphertexts: [] };
+  /** What the owner holds in the clear is encrypted only to be looked at. */
+  function observeEncrypted(layer: number | undefined, values: Tensor): void {
+    if (!onObservation) return;
+    const start = performance.now();
+    const tensor = owner.encryptTensor(encoder, values);
+    const milliseconds = performance.now() - start;
+    onLooked?.(milliseconds);
+    observe(layer, tensor, milliseconds);
+    freeTensor(tensor);
+  }
+
+  function evaluate(_: readonly number[], input: EncryptedBfvTensor, round: number): EncryptedBfvTensor {
+    let tensor = input;
     try {
-      if (first) observe(undefined, tensor, performance.now() - start);
-      for (const layer of ownerSquares) {
-        start = performance.now();
-        freeTensor(tensor);
-        data = data.map((value) => value * value);
-        tensor = encrypt(data);
-        observe(layer, tensor, performance.now() - start);
+      for (const [i, program] of programs[round].entries()) {
+        const start = performance.now();
+        const ciphertexts = runBatch(program, tensor.ciphertexts, { onInputDone: freeCiphertext });
+        tensor = { shape: program.plan.outputShape, ciphertexts };
+        observe(segments[round].parts[i].layers[1], tensor, performance.now() - start);
       }
-      for (const [i, program] of own.entries()) {
-        start = performance.now();
-        const { ciphertexts } = tensor;
-        const results = runBatch(program, ciphertexts, { onInputDone: freeCiphertext });
-        tensor = { shape: program.plan.outputShape, ciphertexts: results };
-        observe(parts[i].layers[1], tensor, performance.now() - start);
-      }
-      return { ...owner.decryptTensor(encoder, tensor), shape: outputShape };
-    } finally {
+      return tensor;
+    } catch (error) {
       freeTensor(tensor);
+      throw error;
     }
   }
 
+  const rounds = segments.map(({ ownerSquares, parts }) => ({
+    squares: ownerSquares,
+    layers: parts.flatMap(({ layers: [first, last] }) => Array.from({ length: last - first + 1 }, (_, i) => first + i)),
+  }));
+
   return {
-    run(input) {
+    async run(input) {
       checkInput({ shape: segments[0].inputShape, ...(inputRange ? { range: inputRange } : {}) }, input);
-      return segments.reduce((values, segment, i) => runSegment(segment, programs[i], values, i === 0), input);
+      observeEncrypted(undefined, input);
+      return runRefreshRounds(owner, { rounds, encoder, evaluate, lost: "throw", onSquare: observeEncrypted }, input);
     },
     free() {
       for (const own of programs) own.forEach(freeBatchProgram);

@@ -106,7 +106,7 @@ async function trySeedSet(trial: Trial, set: SeedSet, draft: Draft): Promise<voi
       },
     });
     const start = performance.now();
-    const output = runner.run(input);
+    const output = await runner.run(input);
     conclude(trial, draft, output, performance.now() - start - looking);
   } finally {
     owner.destroy();

@@ -23,6 +23,17 @@ describe("the seed system's parameters", () => {
     expect(budget.product).toBe(0);
   });
 
+  test("never have a data prime that divides p: a shorter one takes its place", () => {
+    for (const configuration of [SEED, { ...SEED, m: 8192 }]) {
+      const { dataPrimes, specialPrimes } = chooseSeedParameters(configuration).parameters;
+      for (const p of [...dataPrimes, ...specialPrimes, 2 * dataPrimes.at(-1)!]) {
+        const { parameters } = chooseSeedParameters({ ...configuration, p });
+        expect(parameters.dataPrimes.filter((prime) => p % prime === 0)).toEqual([]);
+        expect(createBfvContext(parameters).plainModulus).toBe(p);
+      }
+    }
+  });
+
   test("compute: 19 bits when fresh, 14 after a 5x5 convolution, none after a product of two ciphertexts", async () => {
     const { parameters } = chooseSeedParameters(SEED);
     const owner = await createOwner({ scheme: "bfv", parameters }, { random: seededRandom(4) });

@@ -89,7 +89,7 @@ describe("crcnn run says in one line what is wrong and what would be right", () 
 
 describe("wrong usage has exit code 2 and points to the help", () => {
   test.concurrent.each<[string, () => string[], RegExp]>([
-    ["no command", () => [], /demo, plan, run, serve, classify/],
+    ["no command", () => [], /demo, plan, run, serve, classify, client/],
     ["an unknown command", () => ["train"], /"train"/],
     ["an object's own names", () => ["constructor"], /"constructor"/],
     ["an option before the command", () => ["--json", "run"], /"--json"/],
@@ -175,14 +175,13 @@ test("help and version go to standard output, uncoloured where nobody looks", as
     ["-h"],
     ["run", "--help"],
     ["run", "x", "-h"],
-    ["plan", "--help"],
     ["serve", "--help"],
     ["demo", "--help"],
     ["classify", "--help"],
   ]) {
     const { stdout, stderr, code } = await crcnn(args);
     expect({ stderr, code }, args.join(" ")).toEqual({ stderr: "", code: 0 });
-    expect(stdout).toContain(`USAGE crcnn ${args.length > 1 ? args[0] : "demo|plan|run|serve|classify"}`);
+    expect(stdout).toContain(`USAGE crcnn ${args.length > 1 ? args[0] : "demo|plan|run|serve|classify|client|test-parameters"}`);
     expect(stdout).not.toContain("\u001b");
   }
   const version = await crcnn(["--version"]);

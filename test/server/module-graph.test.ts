@@ -16,10 +16,13 @@ const REACHED = [
   "builder/compile.js",
   "plan/encrypted.js",
   "rlwe/wire/keys.js",
+  "server/elementwise/compute-layers.js",
+  "builder/elementwise.js",
+  "bfv/evaluator.js",
 ];
 const REACHED_ON_NODE = ["server/node/worker.js", "server/node/run-thread.js", "math/threads/node/worker.js"];
 const SECRETS =
-  /createSecretKey|decryptPhase|encryptSymmetric|generateGaloisKey|generateRelinearizationKey|createOwner/;
+  /createSecretKey|decryptPhase|decryptBfv|encryptSymmetric|encryptBfvSymmetric|generateGaloisKey|generateRelinearizationKey|createOwner|createBfvOwner/;
 
 /** Imports, and the files that threads are started from. */
 function specifiersOf(text: string): string[] {

@@ -109,7 +109,7 @@ describe("sessions", () => {
 
   test("evaluate the same whether their plan stayed or went", () => {
     engine = createEngine();
-    const core = createComputeCore(engine, bytes);
+    const core = createComputeCore(engine, { encodedBytes: bytes, computeBytes: 2 ** 20 });
     const results = (): Buffer[] =>
       parties.map(({ ciphertexts }, i) => Buffer.from(core.evaluate(`${i}`, 0, ciphertexts(), NEVER).bytes));
     for (const [i, { keys }] of parties.entries()) core.open(`${i}`, plans[i]!, keys());
@@ -125,7 +125,7 @@ describe("sessions", () => {
 
   test("that fail to open leave nothing behind, and an evaluation that is given up neither", () => {
     engine = createEngine();
-    const core = createComputeCore(engine, bytes);
+    const core = createComputeCore(engine, { encodedBytes: bytes, computeBytes: 2 ** 20 });
     const [{ keys, ciphertexts }] = parties as [Party];
     expect(() => core.open("a", plans[0]!, keys().subarray(0, -1))).toThrow("cut off");
     expect(encoded()).toBe(1);

@@ -31,7 +31,7 @@ test.each<[string, number, number[], number]>([
   const parts = compiled.segments.flatMap((segment) => segment.parts);
   for (const [i, input] of digits.slice(0, images).entries()) {
     observations = [];
-    const { data } = runner.run(input);
+    const { data } = await runner.run(input);
     const plain = runModel(model, input).data;
     for (const [k, value] of data.entries()) expect(Math.abs(value - plain[k]!)).toBeLessThan(1e-7);
     expect(argmax(data)).toBe(argmax(logits[i]!.data));

@@ -70,7 +70,7 @@ async function run(model: SourceModel, options: ElementwiseOptions, input: Tenso
     const runner = createElementwiseRunner(compiled, owner, {
       onObservation: (observation) => observations.push(observation),
     });
-    const output = runner.run(input);
+    const output = await runner.run(input);
     runner.free();
     expect(heap.usage().used).toBe(before);
     return { output, observations, compiled };

@@ -5,6 +5,7 @@ import { MAX_THREADS } from "../../math/index.ts";
 import { serve as startServer } from "../../server/node/index.ts";
 import { parseInteger } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { UsageError } from "../failure.ts";
 import { cacheOptions, planCacheOptions } from "../plan-cache.ts";
 
 export const serve: Command = defineCommand({
@@ -17,6 +18,11 @@ export const serve: Command = defineCommand({
       valueHint: "DIR",
       description:
         "Folder of the models to serve (.pt, .pth, .safetensors, .onnx), each under its name; NAME.architecture.json lists the layers of weights that come without",
+    },
+    alias: {
+      type: "string",
+      valueHint: "NAME=MODEL",
+      description: "Names that crcnn client may use for models, as MNIST=lenet1; several with commas between them",
     },
     port: { type: "string", default: "8080", valueHint: "P", description: "TCP port; 0 lets the system choose" },
     host: {
@@ -38,8 +44,9 @@ export const serve: Command = defineCommand({
     const workers = args.workers === undefined ? undefined : parseInteger("workers", args.workers, 1, MAX_THREADS);
     const threads = parseInteger("threads", args.threads, 1, MAX_THREADS);
     const planCache = await planCacheOptions(args.cache);
+    const aliases = parseAliases(args.alias ?? "");
     const { models, host } = args;
-    const server = await startServer({ models, port, host, workers, threads, planCache, onError: report });
+    const server = await startServer({ models, aliases, port, host, workers, threads, planCache, onError: report });
     for (const error of server.skipped) report(error);
     process.stdout.write(`crcnn: serving ${server.models.join(", ")} at ${server.url}\n`);
     // Started by another process that keeps a channel open, it ends with that process.
@@ -48,6 +55,18 @@ export const serve: Command = defineCommand({
     if (process.connected) process.disconnect();
   },
 });
+
+function parseAliases(text: string): Map<string, string> {
+  const aliases = new Map<string, string>();
+  for (const part of text.split(",").filter((each) => each !== "")) {
+    const [alias, target, ...others] = part.split("=").map((name) => name.trim());
+    if (!alias || !target || others.length > 0 || aliases.has(alias)) {
+      throw new UsageError(`--alias takes NAME=MODEL, each name once, as MNIST=lenet1, got ${JSON.stringify(part)}`);
+    }
+    aliases.set(alias, target);
+  }
+  return aliases;
+}
 
 function report(error: unknown): void {
   const told = error instanceof CrcnnError ? error.message : error instanceof Error ? error.stack : String(error);

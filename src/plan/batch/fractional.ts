@@ -4,7 +4,7 @@
  */
 
 import { type BfvCiphertext, type BfvEvaluator, type BfvFactor, createFractionalEncoder } from "../../bfv/index.ts";
-import { CrcnnError } from "../../errors/index.ts";
+import { type Cancellation, CrcnnError, throwIfAborted } from "../../errors/index.ts";
 import { fromSigned, toNtt } from "../../math/index.ts";
 import { freeCiphertext } from "../../rlwe/index.ts";
 import type { BatchOperations } from "./encrypted.ts";
@@ -30,6 +30,13 @@ const FACTOR_BYTES = 2 ** 27;
 /** Products that are summed at a time: so many weights are encoded beside those that are kept. */
 const CHUNK = 64;
 
+export interface FractionalOperationsOptions {
+  /** Base of the encoder. */
+  readonly base: number;
+  /** Asked before each element: a fully connected layer is one tile, which may take minutes. */
+  readonly signal?: Cancellation | undefined;
+}
+
 /**
  * Operations for a plan that {@link fractionalPlan} made with the same base.
  *
@@ -40,7 +47,7 @@ const CHUNK = 64;
 export function createFractionalBatchOperations(
   plan: BatchPlan,
   evaluator: BfvEvaluator,
-  { base }: { readonly base: number },
+  { base, signal }: FractionalOperationsOptions,
 ): BatchOperations<BfvCiphertext> {
   const { context } = evaluator;
   const { ring, maxLevel } = context;
@@ -97,10 +104,25 @@ export function createFractionalBatchOperations(
     return { context, components, level: maxLevel };
   }
 
+  /** Results one by one; those that were made are freed when another one cannot be. */
+  function collect<T>(items: Iterable<T>, make: (item: T, i: number) => Value): Value[] {
+    const made: Value[] = [];
+    try {
+      for (const item of items) {
+        throwIfAborted(signal);
+        made.push(make(item, made.length));
+      }
+      return made;
+    } catch (error) {
+      made.forEach(freeCiphertext);
+      throw error;
+    }
+  }
+
   function affineStep(stage: AffineStage, { elements, columns }: TileStep): StepEvaluation {
     const weights = weightsOf.get(stage) as StageWeights;
     return (values) =>
-      elements.map((row, i) => {
+      collect(elements, (row, i) => {
         const start = stage.rowStart[row];
         const terms = columns[i]
           .map((column, k) => ({ ciphertext: values[column], weight: stage.weight[start + k] }))
@@ -114,7 +136,7 @@ export function createFractionalBatchOperations(
   function sumStep(stage: SumStage, { columns }: TileStep): StepEvaluation {
     const weights = weightsOf.get(stage) as StageWeights;
     return (values) =>
-      columns.map((own) => {
+      collect(columns, (own) => {
         const sum = evaluator.weightedSum(own.map((column) => ({ ciphertext: values[column], weight: 1 })));
         return consume([sum], weights.sum([{ ciphertext: sum, weight: stage.weight }]));
       });
@@ -130,7 +152,7 @@ export function createFractionalBatchOperations(
     if (stage.op === "affine") return affineStep(stage, step);
     if (stage.op === "sum") return sumStep(stage, step);
     const each = stage.op === "square" ? squared : evaluator.relinearize;
-    return (values) => values.map(each);
+    return (values) => collect(values, each);
   }
 
   function requireInput(input: BfvCiphertext): Value {
@@ -149,9 +171,12 @@ export function createFractionalBatchOperations(
       return (inputs) => {
         let values = inputs.map(requireInput);
         for (const [i, evaluate] of evaluations.entries()) {
-          const next = evaluate(values);
-          if (i > 0) for (const value of values) freeCiphertext(value);
-          values = next;
+          const used = values;
+          try {
+            values = evaluate(used);
+          } finally {
+            if (i > 0) used.forEach(freeCiphertext);
+          }
         }
         return values;
       };

@@ -1,6 +1,6 @@
 /**
  * Compute on threads: the event loop only passes messages on. Threads are started when they are needed. A session stays with the thread that
- * holds its keys; compilations go to whichever is free.
+ * holds its keys; compilations, and requests for layers, go to whichever is free.
  */
 
 import { randomUUID } from "node:crypto";
@@ -70,7 +70,7 @@ export function createComputePool(options: ComputePoolOptions): Compute {
   function startMember(): Member {
     const thread = startComputeThread({
       threads,
-      encodedBytes: limits.encodedBytes,
+      limits: { encodedBytes: limits.encodedBytes, computeBytes: limits.computeBytes },
       planCache,
       onExit(error) {
         if (!members.has(member)) return;
@@ -216,6 +216,9 @@ export function createComputePool(options: ComputePoolOptions): Compute {
           if (member.sessions.delete(session) && members.has(member)) member.thread.end(session);
         },
       };
+    },
+    async computeLayers(body, signal) {
+      return perform({ kind: "layers", nets: [...models.values()], body }, signal, { transfer: [body.buffer] });
     },
     async close() {
       closed = true;

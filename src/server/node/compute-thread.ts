@@ -82,7 +82,7 @@ export function startComputeThread({ onExit, onOutgrown, ...options }: ComputeTh
     settle()?.reject(
       new CrcnnError(
         "WORKER_LOST",
-        "the thread that worked on this died, and with it the sessions whose keys it held; open a new session",
+        "the thread that worked on this died, and with it the sessions whose keys it held; open a new session, or send the layers again",
         { cause: error },
       ),
     );

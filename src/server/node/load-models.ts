@@ -5,7 +5,7 @@ import { join, parse } from "node:path";
 import { type Architecture, parseArchitecture, readModel, requireSupported } from "../../builder/index.ts";
 import { CrcnnError } from "../../errors/index.ts";
 import type { ModelSummary } from "../../protocol/index.ts";
-import { summarize } from "../models.ts";
+import { requireModel, summarize } from "../models.ts";
 
 const EXTENSIONS = [".pt", ".pth", ".safetensors", ".onnx"];
 /** Of the architecture beside a file that holds weights alone. */
@@ -32,9 +32,13 @@ export interface LoadedModels {
  * Loads every model of a directory: `.pt`, `.pth`, `.safetensors` and `.onnx` files, with the architecture in `name.architecture.json` where there is one.
  * One that cannot be served does not keep the others from being served.
  *
- * @throws CrcnnError INVALID_FILE when there is none that can be, and what the file system says when the directory cannot be read.
+ * @param aliases Names under which requests for layers may ask for models, as well as under their own.
+ * @throws CrcnnError INVALID_FILE when there is none that can be, UNKNOWN_MODEL for an alias of one that is not there, and what the file system says when the directory cannot be read.
  */
-export async function loadModels(directory: string): Promise<LoadedModels> {
+export async function loadModels(
+  directory: string,
+  aliases: ReadonlyMap<string, string> = new Map(),
+): Promise<LoadedModels> {
   const names = await readdir(directory);
   const files = names.filter((name) => EXTENSIONS.includes(parse(name).ext)).sort();
   const models = new Map<string, ModelFile>();
@@ -48,7 +52,8 @@ export async function loadModels(directory: string): Promise<LoadedModels> {
       const architecture = await readArchitecture(directory, `${name}${ARCHITECTURE}`, names);
       const model = readModel(content, { name: file, architecture });
       requireSupported(model);
-      const summary = summarize(name, model);
+      const own = [...aliases].filter(([, target]) => target === name).map(([alias]) => alias);
+      const summary = summarize(name, model, own.length > 0 ? own : undefined);
       const bytes = new Uint8Array(new SharedArrayBuffer(content.length));
       bytes.set(content);
       models.set(name, { summary, file, bytes, architecture });
@@ -56,7 +61,10 @@ export async function loadModels(directory: string): Promise<LoadedModels> {
       skipped.push(error instanceof CrcnnError ? error : unreadable(file, error as NodeJS.ErrnoException));
     }
   }
-  if (models.size > 0) return { models, skipped };
+  if (models.size > 0) {
+    for (const target of aliases.values()) requireModel(models, target);
+    return { models, skipped };
+  }
   throw new CrcnnError(
     "INVALID_FILE",
     files.length === 0

@@ -5,14 +5,16 @@ import { CrcnnError, ERROR_CODES, type ErrorCode } from "../../errors/index.ts";
 import type { FailureCode, PlanRequest } from "../../protocol/index.ts";
 import type { CompiledPlan, Evaluation, SessionPlan } from "../compute.ts";
 import { ServerError } from "../failure.ts";
+import type { ServerLimits } from "../limits.ts";
 import type { ModelFile } from "./load-models.ts";
+
+export type ThreadLimits = Pick<ServerLimits, "encodedBytes" | "computeBytes">;
 
 /** What a thread is started with. */
 export interface ThreadSetup {
   /** Threads that take part in one evaluation, this one included. */
   readonly threads: number;
-  /** See `ServerLimits`. */
-  readonly encodedBytes: number;
+  readonly limits: ThreadLimits;
   /** Where compiled plans are kept, if anywhere. */
   readonly planCache: PlanCacheOptions | undefined;
   /** One word in shared memory: the number of the job that is cancelled. */
@@ -31,6 +33,10 @@ export interface Jobs {
   };
   readonly evaluate: {
     readonly asks: { readonly session: string; readonly segment: number; readonly bytes: Uint8Array<ArrayBuffer> };
+    readonly gives: Evaluation;
+  };
+  readonly layers: {
+    readonly asks: { readonly nets: readonly ModelFile[]; readonly body: Uint8Array<ArrayBuffer> };
     readonly gives: Evaluation;
   };
 }

@@ -1,11 +1,12 @@
 /** What a thread of the pool does: one job after the other, on an engine of its own. */
 
 import type { MessagePort } from "node:worker_threads";
-import { readModel } from "../../builder/index.ts";
+import { readModel, type SourceModel } from "../../builder/index.ts";
 import { createPlanCache } from "../../builder/node/index.ts";
 import type { Cancellation } from "../../errors/index.ts";
 import { createThreadedEngine } from "../../math/index.ts";
 import { type ComputeCore, createComputeCore } from "../compute-core.ts";
+import type { ModelFile } from "./load-models.ts";
 import {
   describeFailure,
   type FromThread,
@@ -17,11 +18,11 @@ import {
 } from "./messages.ts";
 import { shareArrays } from "./share-arrays.ts";
 
-export function runThread(port: MessagePort, { threads, encodedBytes, planCache, cancelled }: ThreadSetup): void {
+export function runThread(port: MessagePort, { threads, limits, planCache, cancelled }: ThreadSetup): void {
   const cancelledJob = new Int32Array(cancelled);
   // Messages wait in the order of the promise's reactions until the engine's own threads are there.
   const starting = createThreadedEngine({ threads }).then((engine) =>
-    createComputeCore(engine, encodedBytes, planCache && createPlanCache(planCache).compile),
+    createComputeCore(engine, limits, planCache && createPlanCache(planCache).compile),
   );
   const post = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 
@@ -50,16 +51,21 @@ export function runThread(port: MessagePort, { threads, encodedBytes, planCache,
 
 function perform(core: ComputeCore, job: Job, signal: Cancellation): Jobs[JobKind]["gives"] {
   switch (job.kind) {
-    case "compile": {
-      const { bytes, file, architecture } = job.model;
-      // A copy: not everything that reads bytes takes shared ones.
-      const model = readModel(bytes.slice(), { name: file, architecture });
-      return shareArrays(core.compile(model, job.request, signal));
-    }
+    case "compile":
+      return shareArrays(core.compile(readServed(job.model), job.request, signal));
     case "open":
       core.open(job.session, job.plan, job.keys);
       return undefined;
     case "evaluate":
       return core.evaluate(job.session, job.segment, job.bytes, signal);
+    case "layers": {
+      const nets = job.nets.map((model) => ({ summary: model.summary, load: () => readServed(model) }));
+      return core.computeLayers(nets, job.body, signal);
+    }
   }
+}
+
+function readServed({ bytes, file, architecture }: ModelFile): SourceModel {
+  // A copy: not everything that reads bytes takes shared ones.
+  return readModel(bytes.slice(), { name: file, architecture });
 }

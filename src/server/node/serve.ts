@@ -11,6 +11,8 @@ import { loadModels } from "./load-models.ts";
 export interface ServeOptions {
   /** Directory of the `.pt` files to serve. */
   readonly models: string;
+  /** By other names under which requests for layers may ask for models: theirs. */
+  readonly aliases?: ReadonlyMap<string, string> | undefined;
   /** 0 lets the system choose one. */
   readonly port: number;
   /** The loopback interface by default. */
@@ -45,11 +47,12 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 /**
  * Serves the models of a directory until it is closed or the process is told to end.
  *
- * @throws CrcnnError INVALID_FILE when the directory holds no model, RangeError for numbers of threads outside 1 … 64 or a limit that is no positive
+ * @throws CrcnnError INVALID_FILE when the directory holds no model, UNKNOWN_MODEL for an alias of none, RangeError for numbers of threads outside 1 … 64 or a limit that is no positive
  * integer, and what the system says when the port cannot be taken.
  */
 export async function serve({
   models,
+  aliases,
   port,
   host = "127.0.0.1",
   workers,
@@ -58,7 +61,7 @@ export async function serve({
   planCache,
   onError,
 }: ServeOptions): Promise<RunningServer> {
-  const loaded = await loadModels(models);
+  const loaded = await loadModels(models, aliases);
   const compute = createComputePool({ models: loaded.models, workers, threads, limits, planCache, onError });
   const app = createApp({ compute, limits, onError });
   const server = createAdaptorServer({ fetch: app.fetch });

@@ -2,21 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { runModel } from "../../../src/builder/index.ts";
 import { tensor } from "../../../src/plan/index.ts";
-import { randomValues } from "../../layers/support.ts";
+import { random, seeds, size } from "./specs.ts";
 import { expectAgreement, load } from "./support.ts";
 import { type AttributeSpec, constant, integers, node, type TensorSpec } from "./writer.ts";
-
-const seeds = fc.nat(2 ** 31);
-const size = fc.integer({ min: 1, max: 4 });
-
-function random(seed: number, dims: readonly number[]): TensorSpec {
-  return constant(dims, [
-    ...randomValues(
-      seed,
-      dims.reduce((product, length) => product * length, 1),
-    ),
-  ]);
-}
 
 /** x plus what one operator makes of constants; `shape` is that of the result. */
 function expectFolded(

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { loadOnnx, requireSupported } from "../../../src/builder/index.ts";
 import { refusal } from "../torch/fixtures.ts";
+import { ints, single } from "./specs.ts";
 import {
-  type AttributeSpec,
   bytes,
   constant,
   field,
@@ -23,22 +23,12 @@ const ones = (...dims: number[]): TensorSpec =>
     dims,
     Array.from({ length: dims.reduce((product, size) => product * size, 1) }, () => 1),
   );
-const ints = (...values: number[]): AttributeSpec => ({ ints: values });
 
 function messageOf(spec: ModelSpec | Uint8Array): string {
   const file = spec instanceof Uint8Array ? spec : modelProto(spec);
   const { code, message } = refusal(() => requireSupported(loadOnnx(file, "m.onnx")));
   expect(message.startsWith("m.onnx: ")).toBe(true);
   return `${code} ${message}`;
-}
-
-function single(
-  op: string,
-  input: ModelSpec["input"],
-  constants: Readonly<Record<string, TensorSpec>> = {},
-  attributes: Readonly<Record<string, AttributeSpec>> = {},
-): ModelSpec {
-  return { input, constants, nodes: [node(op, ["x", ...Object.keys(constants)], "y", attributes)] };
 }
 
 describe("what mixes the images of a batch", () => {

@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { loadOnnx, runModel, type SourceModel } from "../../../src/builder/index.ts";
 import { sizeOf, tensor } from "../../../src/plan/index.ts";
 import { randomValues } from "../../layers/support.ts";
-import { evaluate } from "./reference.ts";
+import { evaluate } from "./reference/evaluate.ts";
 import { type ModelSpec, modelProto } from "./writer.ts";
 
 export function load(spec: ModelSpec): SourceModel {

@@ -4,6 +4,7 @@ import type { BfvCiphertext } from "../../../src/bfv/index.ts";
 import { findNttPrimes } from "../../../src/math/index.ts";
 import { createOwner, type IntegerOwner, type OwnerOptions } from "../../../src/owner/index.ts";
 import {
+  analyseDraft,
   type BatchPlan,
   type BatchProgram,
   boundOutputs,
@@ -12,13 +13,16 @@ import {
   hashBatchPlan,
   type IntegerManifest,
   type IntegerSegment,
+  integerPlan,
   prepareBatchProgram,
   runBatch,
   scheduleBatch,
   type Tensor,
+  withDrops,
 } from "../../../src/plan/index.ts";
 import { freeCiphertext, type RlweParameters } from "../../../src/rlwe/index.ts";
-import { DEGREE } from "./support.ts";
+import { NETWORKS } from "./networks.ts";
+import { DEGREE, draftLayers, randomTensors, toyChain } from "./support.ts";
 
 export interface IntegerRun {
   readonly owner: IntegerOwner;
@@ -106,5 +110,44 @@ export async function openIntegers(
       programs.map((program, i) =>
         runBatch(program, owner.encryptBatch(segment, images, i), { onInputDone: freeCiphertext }),
       ),
+  };
+}
+
+/** Six primes and one special. */
+export const CHAIN: RlweParameters = toyChain([30, 30, 30, 30, 30, 30], [30]);
+
+/** By network: primes dropped behind each square, and behind everything. */
+const DROPS = [[1, 1, 1], [2, 1], [0, 2, 1], [1, 1], [2, 0, 1], [3]];
+
+/** A network of `NETWORKS`, by its index, with weights of so many bits and inputs in [-1, 1]. */
+export function networkFor(index: number, bits: number, inputScale: number): IntegerNetwork {
+  const [, layers, shape] = NETWORKS[index]!;
+  const { draft } = draftLayers(layers, shape);
+  const { means } = analyseDraft(draft, randomTensors(3, shape, 3));
+  const plan = integerPlan(
+    draft,
+    draft.spans.map(() => bits),
+    means,
+  );
+  return { plan: withDrops(plan, DROPS[index]!), inputScale, range: [-1, 1] };
+}
+
+/** y = w x + b on integers as they are. */
+export function affinePlan(weight: readonly (readonly number[])[], bias: readonly number[]): BatchPlan {
+  const columns = weight[0]!.length;
+  return {
+    inputShape: [columns],
+    stages: [
+      {
+        op: "affine",
+        layers: [0, 0],
+        rowStart: Int32Array.from([...weight, []], (_, row) => row * columns),
+        column: Int32Array.from(weight.flatMap((row) => row.map((_, column) => column))),
+        weight: Int32Array.from(weight.flat()),
+        weightScale: 1,
+        bias: Float64Array.from(bias),
+      },
+    ],
+    outputShape: [weight.length],
   };
 }
