@@ -9,8 +9,8 @@ import {
   type Compiled,
   compile,
   isBatch,
-  loadTorch,
   type PlanReport,
+  readModel,
   reportPlan,
   runModel,
   type SourceModel,
@@ -60,14 +60,19 @@ interface Running {
 const read = (path: string): Uint8Array => readFileSync(new URL(path, FIXTURES));
 
 function subjects(names: readonly string[]): Subject[] {
-  const found = NETWORKS.map(({ name, samples }): Subject => {
+  const networks = [
+    ...NETWORKS.map(({ name, samples }) => ({ name, samples, file: `${name}.pt` })),
+    // With shortcuts.
+    { name: "resblock", samples: "mnist16", file: "resblock.op13.onnx" },
+  ];
+  const found = networks.map(({ name, samples, file }): Subject => {
     const { shape, data } = readNpy(read(`samples/${samples}.input.npy`));
     const size = data.length / shape[0]!;
     const images = Array.from({ length: shape[0]! }, (_, i) => ({
       shape: shape.slice(1),
       data: data.slice(i * size, (i + 1) * size),
     }));
-    return { name, model: loadTorch(read(`models/${name}/${name}.pt`), name), images, objective: "latency" };
+    return { name, model: readModel(read(`models/${name}/${file}`), { name: file }), images, objective: "latency" };
   });
   const lenet = found.find(({ name }) => name === "lenet1-square");
   const { images } = readImages(read("data/mnist-t10k-first1000-images-idx3-ubyte.gz"), "images");
