@@ -34,7 +34,7 @@ export function buildModel(
       position: placed.position,
       index,
       ...(placed.inputs && { inputs: placed.inputs }),
-      ...layerOrRefusal(placed.kind, () => makeLayer(placed, wrapper, state), explain),
+      ...layerOrRefusal(placed.kind, labelOf(placed), () => makeLayer(placed, wrapper, state), explain),
     })),
   };
 }

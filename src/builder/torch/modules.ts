@@ -7,7 +7,7 @@ import { adviceFor } from "../source/refusals.ts";
 import { layerOrRefusal } from "../source/refused-layer.ts";
 import type { SourceLayer, SourceModel } from "../source/source-model.ts";
 import { printable } from "../source/text.ts";
-import { isKnownLayer, makeLayer } from "./make-layer.ts";
+import { isKnownLayer, labelOf, makeLayer } from "./make-layer.ts";
 import { dictOf } from "./module-state.ts";
 import { className, describe, type ModuleObject, ofKind, type PickleValue } from "./pickle-values.ts";
 
@@ -31,7 +31,12 @@ export function toModel(root: PickleValue, explain: (error: CrcnnError) => Crcnn
   for (const { object, position } of walk(checkRoot(model))) {
     const layer =
       made.get(object) ??
-      layerOrRefusal(printable(object.type.name), () => makeLayer(object, position, budget), explain);
+      layerOrRefusal(
+        printable(object.type.name),
+        labelOf(object, position),
+        () => makeLayer(object, position, budget),
+        explain,
+      );
     made.set(object, layer);
     layers.push({ position, index: layers.length, ...layer });
   }
