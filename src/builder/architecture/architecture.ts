@@ -8,12 +8,17 @@ import type {
   Conv1dOptions,
   Conv2dOptions,
   ConvTranspose2dOptions,
+  EluOptions,
   FlattenOptions,
+  GeluOptions,
   IdentityKind,
+  LeakyReluOptions,
+  MaxPool2dOptions,
   Pair,
   PolynomialOptions,
   SidePadding,
   Single,
+  SoftplusOptions,
   UnflattenOptions,
 } from "../../layers/index.ts";
 
@@ -65,6 +70,18 @@ interface Options {
   Flatten: FlattenOptions;
   Unflatten: UnflattenOptions;
   Square: object;
+  ELU: EluOptions;
+  GELU: GeluOptions;
+  Hardswish: object;
+  LeakyReLU: LeakyReluOptions;
+  Mish: object;
+  ReLU: object;
+  ReLU6: object;
+  SiLU: object;
+  Sigmoid: object;
+  Softplus: SoftplusOptions;
+  Tanh: object;
+  MaxPool2d: MaxPool2dOptions;
   Polynomial: PolynomialOptions;
   Refresh: object;
   /** The sum of its inputs. */
