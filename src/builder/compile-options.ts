@@ -113,11 +113,6 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
       `activations must be "client", or left out, got ${JSON.stringify(activations)}; polynomials are put into the model with fit`,
     );
   }
-  if (activations === "client" && scheme === "bfv") {
-    throw new RangeError(
-      'activations "client" takes scheme "ckks": the range of what the client returns is proven for no integers; fit polynomials instead',
-    );
-  }
   checkObjective(scheme, objective, weightBits);
   const { inputCiphertexts = 1 } = options;
   if (!Number.isSafeInteger(inputCiphertexts) || inputCiphertexts < 1) {
