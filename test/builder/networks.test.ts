@@ -134,7 +134,7 @@ describe("compile", () => {
 
   test("impossible wishes are refused", () => {
     expect(() => compile(linear, { inputShape: [1, 28, 28], precision: 0 })).toThrow(RangeError);
-    expect(() => compile(mlp, { inputShape: [1, 28, 28], precision: 1e-12 })).toThrow(
+    expect(() => compile(linear, { inputShape: [1, 28, 28], precision: 1e-12 })).toThrow(
       expect.objectContaining({ code: "NO_PARAMETERS" }),
     );
     expect(() => compile(mlp, { inputShape: [1, 28, 28], rencryptPositions: [4] })).toThrow(/0 to 3, got 4/);

@@ -42,8 +42,8 @@ function expectClose(found: readonly number[], expected: ArrayLike<number>, rela
 const LENET = fixture("models/lenet1-square/lenet1-square.pt");
 
 test("weights run with their architecture from a file", async () => {
-  const architecture = fixture("architectures/lenet1-square.json");
-  const weights = fixture("models/lenet1-square/lenet1-square.safetensors");
+  const architecture = fixture("architectures/linear.json");
+  const weights = fixture("old-torch/linear.torch1.13.1.pth");
   const digits = fixture("data/mnist16-images-idx3-ubyte.gz");
   const { stdout, stderr, code } = await crcnn([
     "run",
@@ -56,14 +56,14 @@ test("weights run with their architecture from a file", async () => {
     "1",
   ]);
   expect(code, stderr).toBe(0);
-  const [expected] = unbatch(readNpy("models/lenet1-square/lenet1-square.logits.npy"));
+  const [expected] = unbatch(readNpy("models/linear/linear.logits.npy"));
   const [{ logits, plainLogits }] = parse(stdout) as [Line];
   expectClose(plainLogits, expected!.data, 1e-6);
   expectClose(logits, expected!.data, 3e-4);
 });
 
 test("an ONNX model runs as its torch file does", async () => {
-  const model = fixture("models/lenet1-square/lenet1-square.op18.dynamo.onnx");
+  const model = fixture("old-torch/linear.torch1.13.1.op9.onnx");
   const { stdout, stderr, code } = await crcnn([
     "run",
     model,
@@ -73,7 +73,7 @@ test("an ONNX model runs as its torch file does", async () => {
     "1",
   ]);
   expect(code, stderr).toBe(0);
-  const [expected] = unbatch(readNpy("models/lenet1-square/lenet1-square.logits.npy"));
+  const [expected] = unbatch(readNpy("models/linear/linear.logits.npy"));
   const [{ logits, plainLogits }] = parse(stdout) as [Line];
   expectClose(plainLogits, expected!.data, 1e-6);
   expectClose(logits, expected!.data, 3e-4);

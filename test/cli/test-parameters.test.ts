@@ -46,11 +46,7 @@ describe("crcnn test-parameters", () => {
   test("several sets at once, from the file's own fields; what fails does not stop the others", async () => {
     const out = join(folder, "out.json");
     const file = configuration({
-      encryption_parameters: [
-        { ...SEED, rencrypt_positions: [1, 4] },
-        SEED,
-        { scheme: "ckks", objective: "throughput" },
-      ],
+      encryption_parameters: [{ ...SEED, rencrypt_positions: [1, 4] }, SEED, { scheme: "ckks" }],
       model_path: LENET,
       dataset: DIGIT,
       max_threads: 2,
