@@ -41,8 +41,9 @@ export interface CompileOptions {
    */
   readonly activations?: Activations | undefined;
   /**
-   * What to optimise: "latency", the time of one image (the default for scheme "ckks"), or "throughput", the images a second (for "bfv"): then
-   * every tensor element has a ciphertext, and every slot an image.
+   * What to optimise: "latency", the time of one image (the default for scheme "ckks"); "memory", the bytes of keys, weights and values in the evaluator's
+   * heap, for one image, too; or "throughput", the images a second (the default for "bfv"): then every tensor element has a ciphertext, and every
+   * slot an image.
    */
   readonly objective?: Objective | undefined;
   /**
@@ -55,13 +56,17 @@ export interface CompileOptions {
    * rotated copies, which spare the server key switches and the client their keys: bytes against rotations. By default none are sent.
    */
   readonly inputCiphertexts?: number | undefined;
+  /** Most bytes of evaluation keys on the wire, for one image; 2^29 (512 MiB) by default. Plans with more are traded for slower ones with fewer keys. */
+  readonly maxKeyBytes?: number | undefined;
   readonly signal?: Cancellation | undefined;
 }
 
 export type Activations = "client";
 
-export type Objective = "latency" | "throughput";
-const OBJECTIVES: readonly string[] = ["latency", "throughput"] satisfies Objective[];
+export type Objective = "latency" | "memory" | "throughput";
+const OBJECTIVES: readonly string[] = ["latency", "memory", "throughput"] satisfies Objective[];
+/** As many bytes as a server takes where its operator does not say otherwise. */
+const MAX_KEY_BYTES = 2 ** 29;
 
 export type Scheme = "ckks" | "bfv";
 /** By scheme: the precision where none is asked for. A bit of precision costs BFV 2^squares bits of plain modulus. */
@@ -82,6 +87,7 @@ export interface ResolvedOptions {
   readonly objective: Objective;
   readonly weightBits: number | undefined;
   readonly inputCiphertexts: number;
+  readonly maxKeyBytes: number;
   readonly signal: Cancellation | undefined;
 }
 
@@ -118,6 +124,10 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
   if (!Number.isSafeInteger(inputCiphertexts) || inputCiphertexts < 1) {
     throw new RangeError(`inputCiphertexts must be a positive integer, got ${inputCiphertexts}`);
   }
+  const { maxKeyBytes = MAX_KEY_BYTES } = options;
+  if (!(typeof maxKeyBytes === "number" && maxKeyBytes > 0)) {
+    throw new RangeError(`maxKeyBytes must be a positive number of bytes, got ${maxKeyBytes}`);
+  }
   if (options.inputRange !== undefined) checkRange(options.inputRange);
   if (calibration !== undefined) checkCalibration(calibration, inputShape);
   const inputRange = options.inputRange ?? (calibration ? rangeOf(calibration) : ([0, 1] as const));
@@ -134,17 +144,18 @@ export function resolveOptions(model: SourceModel, options: CompileOptions): Res
     objective,
     weightBits,
     inputCiphertexts,
+    maxKeyBytes,
     signal,
   };
 }
 
 function checkObjective(scheme: Scheme, objective: string, weightBits: number | undefined): void {
   if (!OBJECTIVES.includes(objective)) {
-    throw new RangeError(`objective must be "latency" or "throughput", got ${JSON.stringify(objective)}`);
+    throw new RangeError(`objective must be "latency", "memory" or "throughput", got ${JSON.stringify(objective)}`);
   }
   if (scheme === "bfv" && objective !== "throughput") {
     throw new RangeError(
-      'scheme "bfv" runs batches, a slot an image, so objective must be "throughput", got "latency"; leave objective out, or use scheme "ckks", ' +
+      `scheme "bfv" runs batches, a slot an image, so objective must be "throughput", got "${objective}"; leave objective out, or use scheme "ckks", ` +
         "which has a packing for one image",
     );
   }

@@ -1,11 +1,14 @@
 /** From a model to plans and a manifest: layouts, parameters and keys, with no choice left to the user. */
 
-import { throwIfAborted } from "../errors/index.ts";
+import { CrcnnError, throwIfAborted } from "../errors/index.ts";
 import {
+  demandBytes,
   demandKeys,
   emitPlan,
   estimateCost,
+  estimateHeap,
   hashPlan,
+  KEY_WORTH,
   mergeDemands,
   type Plan,
   type PlanCost,
@@ -22,7 +25,7 @@ import { type CompiledIntegers, compileIntegers } from "./batch/integer/compile-
 import type { InputRange } from "./calibration.ts";
 import { type CompileOptions, type ResolvedOptions, resolveOptions } from "./compile-options.ts";
 import { type NetworkStep, networkSteps, requireChain, traceShapes } from "./network.ts";
-import { noParameters } from "./no-parameters.ts";
+import { type Closest, noParameters } from "./no-parameters.ts";
 import {
   type AnalysedPlan,
   analyse,
@@ -59,8 +62,8 @@ const SUFFICIENT = 2;
 const CHAIN_SHAPES = [1, 2, 3].flatMap((alpha) => [2, 3].map((baseCount) => ({ alpha, baseCount })));
 
 /**
- * Compiles a model: for one image in the least time, or with the objective "throughput" for as many images a second as can be, and with the
- * scheme "bfv" the latter on exact integers.
+ * Compiles a model: for one image in the least time, or with the objective "memory" in the least memory, or with "throughput" for as many images
+ * a second as can be, and with the scheme "bfv" the latter on exact integers.
  *
  * Ring degrees are tried from the smallest; at each the layout search proposes plans, and for every digit size the chain with the least
  * predicted noise is found. The cheapest one that is precise enough wins.
@@ -75,7 +78,7 @@ export function compile(
 ): CompiledBatch;
 export function compile(
   model: SourceModel,
-  options: CkksCompileOptions & { readonly objective?: "latency" | undefined },
+  options: CkksCompileOptions & { readonly objective?: "latency" | "memory" | undefined },
 ): CompiledNetwork;
 export function compile(model: SourceModel, options: CkksCompileOptions): CompiledNetwork | CompiledBatch;
 export function compile(
@@ -93,13 +96,16 @@ export function compile(
     for (const { steps } of stretches) requireChain(model, steps, 'objective "throughput"');
     return resolved.scheme === "bfv" ? compileIntegers(stretches, resolved) : compileBatch(stretches, resolved);
   }
-  let closest: { error: number; ringDegree: number } | undefined;
+  let closest: Closest | undefined;
   for (const ringDegree of RING_DEGREES) {
     throwIfAborted(signal);
     if (leastModulusBits(stretches) > maximumModulusBits(ringDegree, security)) continue;
-    const found = compileAt(ringDegree, stretches, resolved);
+    const found = compileWithin(ringDegree, stretches, resolved);
     if (!found) continue;
-    if (found.predictedError <= precision / SUFFICIENT) return withInputRange(found, inputRange);
+    if (found.predictedError <= precision / SUFFICIENT) {
+      requireKeyBytes(found, resolved);
+      return withInputRange(found, inputRange);
+    }
     if (found.predictedError < (closest?.error ?? Number.POSITIVE_INFINITY))
       closest = { error: found.predictedError, ringDegree };
   }
@@ -127,17 +133,45 @@ function withInputRange(network: CompiledNetwork, range: InputRange): CompiledNe
   return { ...network, manifest: { ...network.manifest, segments } };
 }
 
+/** With layouts of fewer keys where that is the objective, or where those of the fastest have too many bytes. */
+function compileWithin(
+  ringDegree: number,
+  stretches: readonly ModelStretch[],
+  options: ResolvedOptions,
+): CompiledNetwork | undefined {
+  const fewKeys = (): CompiledNetwork | undefined => compileAt(ringDegree, stretches, options, KEY_WORTH.bytes);
+  if (options.objective === "memory") return fewKeys();
+  const fastest = compileAt(ringDegree, stretches, options, KEY_WORTH.time);
+  return fastest && keyBytesOf(fastest) > options.maxKeyBytes ? fewKeys() : fastest;
+}
+
+function keyBytesOf({ manifest: { parameters, keys } }: CompiledNetwork): number {
+  return demandBytes(parameters, keys);
+}
+
+/** @throws CrcnnError NO_PARAMETERS where even a plan of few keys has more bytes of them than wanted. */
+function requireKeyBytes(network: CompiledNetwork, { maxKeyBytes }: ResolvedOptions): void {
+  const bytes = keyBytesOf(network);
+  if (bytes <= maxKeyBytes) return;
+  throw new CrcnnError(
+    "NO_PARAMETERS",
+    `the evaluation keys would have ${bytes} bytes, maxKeyBytes is ${maxKeyBytes}; allow more, or set a re-encryption position in the middle of the ` +
+      "network, which makes them shorter",
+  );
+}
+
 function compileAt(
   ringDegree: number,
   stretches: readonly ModelStretch[],
-  { precision, security, inputCiphertexts, signal }: ResolvedOptions,
+  { objective, precision, security, inputCiphertexts, signal }: ResolvedOptions,
+  keyWorth: number,
 ): CompiledNetwork | undefined {
-  const costs = slotCosts(ringDegree, 1);
+  const costs = slotCosts(ringDegree, 1, keyWorth);
   const lowered = stretches.map(({ inputShape, steps }) => {
     const slots = Math.min(ringDegree / 2, usefulSlots(inputShape, steps));
     return searchLayout(steps, { inputShape, slots, costs, ...(signal ? { signal } : {}) });
   });
-  let best: { network: CompiledNetwork; seconds: number } | undefined;
+  let best: { network: CompiledNetwork; cost: number } | undefined;
   for (const foldsBeforeRescale of [false, true]) {
     const plans = lowered.map((network, i) =>
       analyse(
@@ -153,16 +187,25 @@ function compileAt(
       if (!chosen) continue;
       hashes ??= plans.map(({ plan }) => hashPlan(plan));
       const network = assemble(stretches, plans, hashes, chosen);
-      const seconds = network.costs.reduce((sum, cost) => sum + cost.seconds, 0);
+      const cost = objective === "memory" ? heapBytes(network) : secondsOf(network);
       const better =
         !best ||
         (network.predictedError <= precision / AMPLE
-          ? best.network.predictedError > precision / AMPLE || seconds < best.seconds
+          ? best.network.predictedError > precision / AMPLE || cost < best.cost
           : network.predictedError < best.network.predictedError);
-      if (better) best = { network, seconds };
+      if (better) best = { network, cost };
     }
   }
   return best?.network;
+}
+
+function secondsOf({ costs }: CompiledNetwork): number {
+  return costs.reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
+function heapBytes({ manifest, plans, schedules }: CompiledNetwork): number {
+  const segments = plans.map((plan, i) => ({ plan, schedule: schedules[i] }));
+  return estimateHeap(segments, manifest.parameters, manifest.keys).total;
 }
 
 /** Room for four copies of the largest tensor: more copies save little, and fewer slots carry less noise and are searched faster. */

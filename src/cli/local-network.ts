@@ -41,16 +41,22 @@ export interface LocalNetwork {
   run(input: Tensor): RunResult;
 }
 
+export interface LocalNetworkOptions extends EngineChoice {
+  readonly compile: typeof compile;
+  readonly objective: "latency" | "memory";
+}
+
 /** Compiles a model for images and makes its keys. */
 export async function openLocalNetwork(
   { model, activations, fitted }: PreparedModel,
   { shape, inputRange }: ImageSet,
   progress: Progress,
-  { compile: compileNetwork, ...choice }: EngineChoice & { readonly compile: typeof compile },
+  { compile: compileNetwork, objective, ...choice }: LocalNetworkOptions,
 ): Promise<LocalNetwork> {
   const compiling = progress.step("Choosing layouts and parameters");
   await paint();
-  const network = compileNetwork(model, { inputShape: shape, inputRange, activations, calibration: fitted?.samples });
+  const calibration = fitted?.samples;
+  const network = compileNetwork(model, { inputShape: shape, inputRange, activations, calibration, objective });
   const { manifest, plans, schedules } = network;
   compiling.done(formatParameters(manifest));
 

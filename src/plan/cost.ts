@@ -40,6 +40,16 @@ export function polynomialBytes({ ringDegree, dataPrimes }: RlweParameters, leve
   return (bits * ringDegree) / 8;
 }
 
+function keyLevels({ rotations, relinearization }: KeyDemand): number[] {
+  const levels = rotations.map(({ level }) => level);
+  return relinearization < 0 ? levels : [...levels, relinearization];
+}
+
+/** Bytes on the wire of all evaluation keys. */
+export function demandBytes(parameters: RlweParameters, demand: KeyDemand): number {
+  return keyLevels(demand).reduce((sum, level) => sum + keyBytes(parameters, level), 0);
+}
+
 /** What one evaluation of a plan takes. */
 export interface PlanCost {
   readonly counts: KernelCounts;
@@ -150,27 +160,33 @@ export function estimateCost(
   machine: MachineCosts = WASM_COSTS,
 ): PlanCost {
   const counts = countNodes(plan, parameters, schedule).reduce(plus, none);
-  const keyLevels = demand.rotations.map(({ level }) => level);
-  if (demand.relinearization >= 0) keyLevels.push(demand.relinearization);
   return {
     counts,
     seconds: microseconds(counts, parameters.ringDegree, machine) / 1e6,
     rotations: plan.nodes.filter(({ op }) => op === "rotate").length,
     weightedTerms: plan.nodes.reduce((sum, node) => sum + (node.op === "weightedSum" ? node.terms.length : 0), 0),
-    keys: keyLevels.length,
-    keyBytes: keyLevels.reduce((sum, level) => sum + keyBytes(parameters, level), 0),
+    keys: keyLevels(demand).length,
+    keyBytes: demandBytes(parameters, demand),
   };
 }
 
 /**
+ * Rotations that one more key is worth. Making, sending and reading it is paid once a session: a twentieth keeps their number in check, and three
+ * have fewer keys even where that takes more rotations, down to what folds and giant steps share.
+ */
+export const KEY_WORTH: Readonly<Record<"time" | "bytes", number>> = { time: 1 / 20, bytes: 3 };
+
+/**
  * The prices by which a layout search compares, for a ring degree and digit size. Levels are counted in rescales to come; the two
  * primes that stay are below them.
+ *
+ * @param keyWorth of {@link KEY_WORTH}.
  */
-export function slotCosts(ringDegree: number, alpha: number, machine: MachineCosts = WASM_COSTS): SlotCosts {
+export function slotCosts(ringDegree: number, alpha: number, keyWorth: number = KEY_WORTH.time): SlotCosts {
   const price =
     (counts: (level: number) => KernelCounts) =>
     (rescales: number): number =>
-      microseconds(counts(rescales + 1), ringDegree, machine);
+      microseconds(counts(rescales + 1), ringDegree, WASM_COSTS);
   const decompose = price((level) => countDecompose(level, alpha));
   const hoistedRotation = price((level) => countKeyProduct(level, alpha));
   const rotation = (level: number): number =>
@@ -185,8 +201,7 @@ export function slotCosts(ringDegree: number, alpha: number, machine: MachineCos
     square: price((level) =>
       plus(countDecompose(level, alpha), plus(countKeyProduct(level, alpha), { ...none, products: 4 * (level + 1) })),
     ),
-    // Making, sending and reading a key is paid once a session; a twentieth of a rotation keeps their number in check.
-    key: (level) => rotation(level) / 20,
+    key: (level) => rotation(level) * keyWorth,
     // One more limb in everything above it, and bits that precision would rather have: about two rotations in a network of fifty.
     extraLevel: 2 * rotation(4),
   };
