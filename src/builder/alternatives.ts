@@ -3,7 +3,7 @@
 import { CrcnnError } from "../errors/index.ts";
 import { sizeOf } from "../plan/index.ts";
 import type { CkksCompileOptions, compile } from "./compile.ts";
-import { cutAtRefreshes, networkSteps, refreshPositions, traceShapes } from "./network.ts";
+import { cutAtRefreshes, readsOf, refreshPositions, traceShapes } from "./network.ts";
 import { closestOf } from "./no-parameters.ts";
 import type { Compiled } from "./saved-plan.ts";
 import type { SourceModel } from "./source/source-model.ts";
@@ -114,10 +114,17 @@ function placesOf(
   taken: readonly number[],
 ): { readonly places: readonly Place[]; readonly depth: number } {
   const shapes = traceShapes(model, inputShape);
-  const steps = networkSteps(model, shapes);
+  // Layers that the key's owner applies have no algebra, and are at the end of a stretch anyway.
+  const steps = readsOf(model).flatMap((reads, i) => {
+    const { index, layer } = model.layers[i];
+    if (layer.exactOnly) return [];
+    const algebra = layer.algebra(...reads.map((value) => shapes[value]));
+    const own = algebra.kind === "steps" ? algebra.steps.map((step) => step.algebra) : [algebra];
+    return own.map(({ kind }) => ({ index, kind }));
+  });
   const depthBefore = (position: number): number => {
     const before = steps.filter(({ index }) => index < position);
-    const squares = before.filter(({ algebra }) => algebra.kind === "square").length;
+    const squares = before.filter(({ kind }) => kind === "square").length;
     return squares + (before.length - squares) / (steps.length + 1);
   };
   const places = model.layers.slice(1).flatMap(({ index }, i): Place[] => {

@@ -6,6 +6,7 @@ export { type AvgPool1dOptions, avgPool1d, avgPool1dLayer } from "./avg-pool1d.t
 export { type AvgPool2dOptions, avgPool2d, avgPool2dLayer } from "./avg-pool2d.ts";
 export { type BatchNormOptions, batchNorm1d, batchNorm1dLayer, batchNorm2d, batchNorm2dLayer } from "./batch-norm.ts";
 export { type CallableLayer, callable } from "./callable.ts";
+export { type CompositeReluOptions, compositeReluLayer } from "./composite-relu.ts";
 export { type ConcatOptions, concatLayer } from "./concat.ts";
 export { type ConvTranspose2dOptions, convTranspose2d, convTranspose2dLayer } from "./conv-transpose2d.ts";
 export { type Conv1dOptions, conv1d, conv1dLayer } from "./conv1d.ts";

@@ -1,14 +1,7 @@
-import {
-  affineMap,
-  type Evaluator,
-  type Layer,
-  type LayerStep,
-  type Shape,
-  type StepAlgebra,
-  sizeOf,
-} from "../plan/index.ts";
+import { type Evaluator, type Layer, type LayerStep, type Shape, sizeOf } from "../plan/index.ts";
 import { type CallableLayer, callable } from "./callable.ts";
 import { makeLayer } from "./layer.ts";
+import { createStepBuilder, cubic, type StepBuilder, type Value } from "./step-builder.ts";
 
 export interface PolynomialOptions {
   /**
@@ -69,50 +62,8 @@ function readCoefficients(coefficients: readonly number[]): readonly number[] {
 /** About twice the largest value that is met between the layers of trained networks. */
 const LARGEST_SHIFT = 32;
 
-/** Values within the layer: the input, then the result of each step. */
-type Value = number;
-
-/** Writes steps on elements of one shape down. */
-interface Builder {
-  readonly steps: LayerStep[];
-  /** (value + shift)^2, where the shift may be 0. */
-  square(value: Value, shift: number): Value;
-  /** The sum of the values, each times its weight, and a constant. */
-  combine(terms: readonly (readonly [value: Value, weight: number])[], constant: number): Value;
-}
-
-function createBuilder(shape: Shape): Builder {
-  const size = sizeOf(shape);
-  const steps: LayerStep[] = [];
-  const push = (algebra: StepAlgebra, inputs: readonly Value[]): Value => steps.push({ algebra, inputs });
-  const builder: Builder = {
-    steps,
-    square(value, shift) {
-      const shifted = shift === 0 ? value : builder.combine([[value, 1]], shift);
-      return push({ kind: "square" }, [shifted]);
-    },
-    combine(terms, constant) {
-      const used = terms.filter(([, weight]) => weight !== 0);
-      const inputShape = used.length === 1 ? shape : [used.length * size];
-      const map = affineMap(
-        inputShape,
-        shape,
-        (row, add) => {
-          for (const [i, [, weight]] of used.entries()) add(i * size + row, weight);
-        },
-        new Float64Array(size).fill(constant),
-      );
-      return push(
-        { kind: "affine", map },
-        used.map(([value]) => value),
-      );
-    },
-  };
-  return builder;
-}
-
 function stepsOf(c: readonly number[], shape: Shape): LayerStep[] {
-  const builder = createBuilder(shape);
+  const builder = createStepBuilder(shape);
   const at = (power: number): number => c[power] ?? 0;
   switch (c.length - 1) {
     case 1:
@@ -135,7 +86,7 @@ function stepsOf(c: readonly number[], shape: Shape): LayerStep[] {
       break;
     }
     case 3:
-      cubic(builder, [at(0), at(1), at(2), at(3)]);
+      cubic(builder, 0, [at(0), at(1), at(2), at(3)]);
       break;
     case 4: {
       const { square, linear, constant } = quartic(builder, 0, [at(0), at(1), at(2), at(3), at(4)]);
@@ -166,7 +117,7 @@ function stepsOf(c: readonly number[], shape: Shape): LayerStep[] {
 
 /** c_4 y^4 + … as c_4 * `square` + `linear` * y + `constant`. */
 function quartic(
-  builder: Builder,
+  builder: StepBuilder,
   y: Value,
   [c0, c1, c2, c3, c4]: readonly [number, number, number, number, number],
 ): { square: Value; linear: number; constant: number } {
@@ -175,24 +126,6 @@ function quartic(
   const b = (c2 / c4 - a ** 2) / 2;
   const square = builder.square(builder.square(y, a / 2), b - a ** 2 / 4);
   return { square, linear: c1 - 2 * a * b * c4, constant: c0 - c4 * b ** 2 };
-}
-
-function cubic(builder: Builder, [c0, c1, c2, c3]: readonly [number, number, number, number]): void {
-  // (x^2 + 2 h x + k)^2 - (x^2 - 2 h x + l)^2 = 8 h x^3 + 2 (k - l) x^2 + 4 h (k + l) x + k^2 - l^2. An h of the size of x keeps the
-  // two from being so alike that errors outweigh their difference; where the powers 1 and 3 balance, x is about that large.
-  const h = Math.max(1, Math.sqrt(Math.abs(c1 / c3)));
-  const [difference, sum] = [(4 * h * c2) / c3, (2 * c1) / c3];
-  const [k, l] = [(sum + difference) / 2, (sum - difference) / 2];
-  const upper = builder.square(builder.square(0, h), k - h ** 2);
-  const lower = builder.square(builder.square(0, -h), l - h ** 2);
-  const weight = c3 / (8 * h);
-  builder.combine(
-    [
-      [upper, weight],
-      [lower, -weight],
-    ],
-    c0 - weight * (k ** 2 - l ** 2),
-  );
 }
 
 /** {@link polynomialLayer} on encrypted tensors: `const layer = polynomial(he, options); const y = layer(x);`. */

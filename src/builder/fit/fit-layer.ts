@@ -1,10 +1,11 @@
 /** One activation by a polynomial, on the values that reach it. */
 
 import { CrcnnError } from "../../errors/index.ts";
+import { type CompositeReluOptions, compositeReluLayer } from "../../layers/index.ts";
 import type { Layer, Tensor } from "../../plan/index.ts";
 import type { SourceLayer } from "../source/source-model.ts";
 import { type Interval, toMonomials } from "./chebyshev.ts";
-import type { FitDegree, ResolvedFitOptions } from "./fit-options.ts";
+import type { ResolvedFitOptions } from "./fit-options.ts";
 import { type Density, fitLeastSquares, measureDensity } from "./least-squares.ts";
 import { fitMinimax } from "./minimax.ts";
 
@@ -15,8 +16,10 @@ export interface FittedActivation {
   /** PyTorch's class name of what it stands for. */
   readonly kind: string;
   readonly degree: number;
-  /** Of 1, x, x^2, … */
+  /** Of 1, x, x^2, …; none of a composition. */
   readonly coefficients: readonly number[];
+  /** Where a composed sign was asked for: the options of `compositeReluLayer`. */
+  readonly composition?: CompositeReluOptions | undefined;
   /** Where it was fitted: the values seen, with a margin. */
   readonly interval: Interval;
   /** Largest error on the interval, but for its very ends. */
@@ -59,8 +62,16 @@ export function measureInputs(values: readonly Tensor[], margin: number): Activa
   return { seen: measured([low - room, high + room]), symmetric: measured([-reach, reach]) };
 }
 
-/** The degrees that suit an activation, ascending: those asked for, or by the shape of the function. */
-export function degreesFor(layer: Layer, { degrees, method }: ResolvedFitOptions): readonly FitDegree[] {
+/** Compositions that are tried. */
+const COMPOSITIONS = [2, 3, 4];
+
+function isComposed(layer: Layer, method: ResolvedFitOptions["method"]): boolean {
+  return method === "sign" && layer.kind === "ReLU";
+}
+
+/** The degrees that suit an activation, ascending: those asked for, or by the shape of the function. Of a composed sign, numbers of compositions. */
+export function degreesFor(layer: Layer, { degrees, method }: ResolvedFitOptions): readonly number[] {
+  if (isComposed(layer, method)) return COMPOSITIONS;
   const f = functionOf(layer);
   if (degrees === undefined && isOdd(f)) return [3];
   const asked = degrees ?? ([2, 4, 8] as const);
@@ -75,11 +86,24 @@ export function degreesFor(layer: Layer, { degrees, method }: ResolvedFitOptions
 export function fitActivation(
   { index, layer }: SourceLayer,
   inputs: ActivationInputs,
-  degree: FitDegree,
+  degree: number,
   method: ResolvedFitOptions["method"],
 ): FittedActivation {
   const f = functionOf(layer);
   const { interval, density } = inputs.seen;
+  if (isComposed(layer, method)) {
+    const composition = { range: inputs.symmetric.interval[1], compositions: degree };
+    const errors = errorsOf(f, functionOf(compositeReluLayer(composition)), interval, density.length);
+    return {
+      index,
+      kind: layer.kind,
+      degree: 3 ** degree + 1,
+      coefficients: [],
+      composition,
+      interval,
+      ...summarize(errors, density),
+    };
+  }
   const coefficients = coefficientsOf(f, inputs, degree, method);
   if (coefficients.length < 2) {
     throw new CrcnnError(
@@ -87,13 +111,20 @@ export function fitActivation(
       `layer ${index} (${layer.kind}) gives ${f(interval[0])} for every calibration input, so nothing can be fitted; calibrate with inputs like those to come`,
     );
   }
-  const errors = errorsOf(f, coefficients, interval, density.length);
+  const polynomial: RealFunction = (x) => coefficients.reduceRight((sum, each) => sum * x + each, 0);
+  const errors = errorsOf(f, polynomial, interval, density.length);
   return {
     index,
     kind: layer.kind,
     degree: coefficients.length - 1,
     coefficients,
     interval,
+    ...summarize(errors, density),
+  };
+}
+
+function summarize(errors: Float64Array, density: Density): Pick<FittedActivation, "largestError" | "typicalError"> {
+  return {
     largestError: errors.reduce((most, error) => Math.max(most, error), 0),
     typicalError: Math.sqrt(density.reduce((sum, part, cell) => sum + part * errors[cell] ** 2, 0)),
   };
@@ -126,7 +157,7 @@ function slopeOf(f: RealFunction): number {
 function coefficientsOf(
   f: RealFunction,
   inputs: ActivationInputs,
-  degree: FitDegree,
+  degree: number,
   method: ResolvedFitOptions["method"],
 ): number[] {
   const { seen, symmetric } = inputs;
@@ -167,14 +198,9 @@ function trim(coefficients: readonly number[], reach: number): number[] {
 }
 
 /** In the middle of each of `cells` equal parts of an interval. */
-function errorsOf(
-  f: RealFunction,
-  coefficients: readonly number[],
-  [low, high]: Interval,
-  cells: number,
-): Float64Array {
+function errorsOf(f: RealFunction, approximation: RealFunction, [low, high]: Interval, cells: number): Float64Array {
   return Float64Array.from({ length: cells }, (_, cell) => {
     const x = low + ((cell + 0.5) / cells) * (high - low);
-    return Math.abs(f(x) - coefficients.reduceRight((sum, coefficient) => sum * x + coefficient, 0));
+    return Math.abs(f(x) - approximation(x));
   });
 }

@@ -2,8 +2,8 @@
 
 import type { Tensor } from "../../plan/index.ts";
 
-export type FitMethod = "least-squares" | "minimax";
-const METHODS: readonly string[] = ["least-squares", "minimax"] satisfies FitMethod[];
+export type FitMethod = "least-squares" | "minimax" | "sign";
+const METHODS: readonly string[] = ["least-squares", "minimax", "sign"] satisfies FitMethod[];
 
 /**
  * Degrees that polynomials can have: 2 is one square deep, 3 and 4 are two, 8 is three. Those of degree 8 have no odd power but x itself, which suits
@@ -19,7 +19,7 @@ export interface FitOptions {
   readonly degrees?: readonly FitDegree[] | undefined;
   /**
    * "least-squares", the default, gives the values that occur often the smallest errors; "minimax" has the least maximal error on the whole
-   * interval.
+   * interval; "sign" composes a sign for ReLU (`compositeReluLayer`), which is deep and exact around 0, and fits other activations by least squares.
    */
   readonly method?: FitMethod | undefined;
   /** How far an interval reaches beyond the values seen, on each side, as a part of their range; 0.1 by default. */
@@ -58,7 +58,7 @@ export function resolveFitOptions(options: FitOptions): ResolvedFitOptions {
   }
   if (!METHODS.includes(method)) {
     throw new RangeError(
-      `method must be ${METHODS.map((each) => JSON.stringify(each)).join(" or ")}, got ${JSON.stringify(method)}`,
+      `method must be ${METHODS.map((each) => JSON.stringify(each)).join(", ")}, got ${JSON.stringify(method)}`,
     );
   }
   for (const [name, value, most] of [

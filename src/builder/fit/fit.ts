@@ -1,13 +1,13 @@
 /** Polynomials in the place of activations: fit, then compile, then run. */
 
 import { CrcnnError } from "../../errors/index.ts";
-import { polynomialLayer } from "../../layers/index.ts";
+import { compositeReluLayer, polynomialLayer } from "../../layers/index.ts";
 import type { Layer } from "../../plan/index.ts";
 import { describeLayer, traceShapes } from "../network.ts";
 import type { SourceLayer, SourceModel } from "../source/source-model.ts";
 import { type AnswerComparison, compareAnswers } from "./answers.ts";
 import { type ActivationInputs, degreesFor, type FittedActivation, fitActivation, measureInputs } from "./fit-layer.ts";
-import { type FitDegree, type FitOptions, type ResolvedFitOptions, resolveFitOptions } from "./fit-options.ts";
+import { type FitOptions, type ResolvedFitOptions, resolveFitOptions } from "./fit-options.ts";
 import { createPasses, type Pass, type Passes } from "./passes.ts";
 
 /** What a fit found. Plain data, which {@link applyFit} makes a model of again. */
@@ -102,8 +102,8 @@ function foreign({ kind, index }: FittedActivation, found: string): CrcnnError {
   );
 }
 
-function polynomialOf({ coefficients }: FittedActivation): Layer {
-  return polynomialLayer({ coefficients });
+function polynomialOf({ coefficients, composition }: FittedActivation): Layer {
+  return composition ? compositeReluLayer(composition) : polynomialLayer({ coefficients });
 }
 
 /** Places in the list of the activations that become polynomials: those without a pool of maxima in the same row of the owner's layers. */
@@ -141,7 +141,7 @@ function createSearch(
   model: SourceModel,
   places: readonly number[],
   passes: Passes,
-  ladders: readonly (readonly FitDegree[])[],
+  ladders: readonly (readonly number[])[],
   { margin, method }: ResolvedFitOptions,
 ): Search {
   return (wanted, like, from = 0) => {

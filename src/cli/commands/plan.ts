@@ -11,10 +11,12 @@ import {
 } from "../../builder/index.ts";
 import { CrcnnError } from "../../errors/index.ts";
 import type { Shape } from "../../plan/index.ts";
+import { activationOptions, parseActivations, prepareModel } from "../activations.ts";
 import { parseChoice, parseIntegers, parseShape, parseThreads } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { loadModel, modelOptions } from "../files.ts";
+import { imageOptions } from "../images.ts";
 import { inputShapeFor } from "../input-shape.ts";
 import { openEngine, reportHere } from "../machine.ts";
 import { cachedCompile, cacheOptions } from "../plan-cache.ts";
@@ -59,6 +61,9 @@ export const plan: Command = defineCommand({
       description: "Kernels to predict for; the faster ones by default",
     },
     threads: { type: "string", valueHint: "N|auto", description: "Threads to predict for; 1 by default" },
+    ...activationOptions,
+    mean: imageOptions.mean,
+    std: imageOptions.std,
     json: { type: "boolean", description: "One line of JSON on standard output, nothing else" },
     ...cacheOptions,
   },
@@ -69,21 +74,31 @@ export const plan: Command = defineCommand({
     const backend = args.backend === undefined ? undefined : parseChoice("backend", args.backend, BACKENDS);
     const threads = args.threads === undefined ? undefined : parseThreads(args.threads);
     const wantedShape = args["input-shape"] === undefined ? undefined : parseShape(args["input-shape"]);
-    const model = await loadModel(args.model, args.architecture);
-    const inputShape = wantedShape ?? inputShapeFor(model, USUAL_SHAPE);
+    const choice = parseActivations(args);
+    const exact = await loadModel(args.model, args.architecture, choice.mode !== "none");
+    const inputShape = wantedShape ?? inputShapeFor(exact, USUAL_SHAPE);
     if (!inputShape) throw new UsageError("no square image fits the model; say which does with --input-shape");
 
     const compile = await cachedCompile(args.cache);
     const engine = await openEngine({ backend, threads });
     const progress = createProgress();
     try {
+      const { model, activations, fitted } = await prepareModel(exact, choice, args, progress);
       const report = (network: Compiled): PlanReport => {
         const found = reportHere(model, network, engine);
         return objective === "memory" && found.objective === "latency" ? { ...found, objective } : found;
       };
       const outcome = await preflight(
         model,
-        { inputShape, precision, objective, rencryptPositions },
+        {
+          inputShape,
+          precision,
+          objective,
+          rencryptPositions,
+          activations,
+          calibration: fitted?.samples,
+          inputRange: fitted?.inputRange,
+        },
         compile,
         report,
         progress,

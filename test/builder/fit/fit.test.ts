@@ -35,6 +35,23 @@ describe("fit", () => {
   const net = chainOf([linear(8, 10), siluLayer(), linear(10, 6), reluLayer(), linear(6, 4)]);
   const calibration = vectors(200);
 
+  test("composes a sign for ReLU where that is asked for, and can be applied again", () => {
+    const { model, fit: found } = fit(net, { calibration, method: "sign", agreement: 0.5 });
+    expect(model.layers.map(({ layer }) => layer.kind)).toEqual([
+      "Linear",
+      "Polynomial",
+      "Linear",
+      "CompositeReLU",
+      "Linear",
+    ]);
+    const [, composed] = found.activations;
+    const range = Math.max(...composed!.interval.map(Math.abs));
+    expect(composed!.composition!.range).toBeCloseTo(range, 12);
+    expect(composed!.largestError).toBeLessThan(0.05 * range);
+    const again = applyFit(net, JSON.parse(JSON.stringify(found)) as ActivationFit);
+    expect(runModel(again, calibration[0]!)).toEqual(runModel(model, calibration[0]!));
+  });
+
   test("puts a polynomial in the place of each activation, fitted on what reaches it", () => {
     const { model, fit: found } = fit(net, { calibration, agreement: 0.5 });
     expect(model.layers.map(({ layer }) => layer.kind)).toEqual([
@@ -204,7 +221,7 @@ describe("fit", () => {
     [{ calibration: [] }, TypeError, /calibration must be a list of at least one/],
     [{ calibration: [tensor([8], new Array(8).fill(Number.NaN))] }, TypeError, /calibration\[0\] must be a tensor/],
     [{ calibration, degrees: [5] }, RangeError, /degrees must be a list of 2, 3, 4, 8, got \[5\]/],
-    [{ calibration, method: "remez" }, RangeError, /method must be "least-squares" or "minimax"/],
+    [{ calibration, method: "remez" }, RangeError, /method must be "least-squares", "minimax", "sign"/],
     [{ calibration, margin: -1 }, RangeError, /margin must be a number from 0 to 10, got -1/],
     [{ calibration, agreement: 2 }, RangeError, /agreement must be a number from 0 to 1, got 2/],
     [{ calibration: vectors(2, 5) }, Error, /layer 0 \(Linear\) with an input of shape 5/],
