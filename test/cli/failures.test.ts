@@ -112,7 +112,7 @@ describe("wrong usage has exit code 2 and points to the help", () => {
     [
       "an unknown objective",
       () => ["run", LENET, DIGIT, "--objective", "speed"],
-      /takes latency or throughput, got "speed"/,
+      /takes latency or memory or throughput, got "speed"/,
     ],
     ["labels for latency", () => ["run", LENET, DIGIT, "--labels", DIGIT], /--labels are for --objective throughput/],
     [

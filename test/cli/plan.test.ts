@@ -61,7 +61,8 @@ test.each<[string, string[], number, RegExp]>([
   ["a shape that the model does not take", ["--input-shape", "1x3"], 1, /takes 784 features/],
   ["a refresh at no layer", ["--refresh", "9"], 2, /layer numbers from 0 to 1, got 9/],
   ["a refresh by name", ["--refresh", "last"], 2, /--refresh takes an integer/],
-  ["another objective", ["--objective", "memory"], 2, /--objective takes latency or throughput/],
+  ["another objective", ["--objective", "speed"], 2, /--objective takes latency or memory or throughput/],
+  ["a fit of nothing", ["--fit", "sign"], 2, /--fit is for --activations polynomial/],
   ["a value for a switch", ["--no-cache=1"], 2, /there is no option --no-cache/],
   ["a switch that cannot be turned off", ["--no-json"], 2, /there is no option --no-json/],
 ])("refused in one line: %s", async (_, options, exitCode, message) => {
@@ -92,4 +93,12 @@ test("plans are kept for the next process, unless they are not wanted", async ()
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("by memory, and with activations at the client", async () => {
+  const small = await crcnn(["plan", LINEAR, "--objective", "memory", "--no-cache"]);
+  expect(small.stdout).toMatch(/^input +1x28x28, for memory\n/);
+  const relu = await crcnn(["plan", fixture("variants/act-relu.pt"), "--input-shape", "12", "--activations", "client"]);
+  expect(relu.code, relu.stderr).toBe(0);
+  expect(relu.stdout).toMatch(/^input +12, for latency\n/);
 });
