@@ -119,12 +119,21 @@ async function benchBfv(): Promise<void> {
   }
 }
 
+/** The others take longer than `--quick` has. */
+const QUICK_NETWORKS: readonly string[] = ["lenet1-square", "tenseal-net"];
+
 async function benchNetworks(): Promise<void> {
   const rival = await createRival(YARDSTICK);
   for (const fixture of NETWORKS) {
-    const { name, large } = fixture;
+    const { name } = fixture;
     // Those that are asked for by name are always measured.
-    if (options.grep ? !isWanted({ name: `network/${name}`, params: "" }) : options.quick && large) continue;
+    if (
+      options.grep
+        ? !isWanted({ name: `network/${name}`, params: "" })
+        : options.quick && !QUICK_NETWORKS.includes(name)
+    ) {
+      continue;
+    }
     const { cases, memory, close } = await networkBench(fixture, rival, !options.quick || options.grep !== "");
     measureAll(`Network ${name}`, cases);
     await close();
@@ -138,7 +147,8 @@ const BATCH_ROUNDS = 2;
 
 /** @param name As the rows' names begin. */
 async function benchBatch(name: string, open: () => Promise<BatchBench>): Promise<void> {
-  if (options.grep && !isWanted({ name, params: "N=8192" })) return;
+  // Batches on integers take half a minute each.
+  if (options.grep ? !isWanted({ name, params: "N=8192" }) : options.quick && name.startsWith("batch-bfv")) return;
   const { cases, notes, close } = await open();
   const rows = measureAll("Batches of images", cases, { ...effort, rounds: Math.min(effort.rounds, BATCH_ROUNDS) });
   await close();

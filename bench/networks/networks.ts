@@ -19,7 +19,7 @@ export interface FixtureNetwork {
   readonly name: string;
   /** Its images under `samples`. */
   readonly samples: string;
-  /** Takes too long for `--quick`, and for the TypeScript kernels. */
+  /** Takes too long for the TypeScript kernels. */
   readonly large?: boolean;
   /** Measured once more with as many ciphertexts for an image: rotated copies from the client. */
   readonly inputCiphertexts?: number;
