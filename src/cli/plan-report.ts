@@ -4,9 +4,15 @@ import type { Alternative, LayerReport, PlanReport } from "../builder/index.ts";
 import { formatShape } from "../plan/index.ts";
 import { formatBytes, formatMilliseconds, formatPrimes } from "./format.ts";
 
+/** A change to how a model is compiled, or to the polynomials that stand for its activations. */
+export type Change = Alternative["change"] & {
+  /** The most that polynomials may have, and the part of the answers that such keep. */
+  readonly polynomials?: { readonly degree: number; readonly agreement: number } | undefined;
+};
+
 /** A change with which a model fits. */
 export interface FittingChange {
-  readonly change: Alternative["change"];
+  readonly change: Change;
   readonly report: PlanReport;
 }
 
@@ -33,7 +39,11 @@ export function describePreflight(preflight: Preflight): string {
 }
 
 /** A change to the options in words. */
-export function describeChange({ rencryptPositions, precision, objective }: Alternative["change"]): string {
+export function describeChange({ polynomials, rencryptPositions, precision, objective }: Change): string {
+  if (polynomials) {
+    const { degree, agreement } = polynomials;
+    return `polynomials of degree ${degree}, which keep ${(100 * agreement).toFixed(1)} % of the answers (--degrees ${degree})`;
+  }
   if (rencryptPositions) {
     const layers = rencryptPositions.join(" and ");
     return `a refresh before layer${rencryptPositions.length > 1 ? "s" : ""} ${layers} (--refresh ${rencryptPositions.join(",")})`;

@@ -113,7 +113,7 @@ test("the objective decides which packing is made", () => {
 test("what cannot be is refused", () => {
   const model = modelOf(dense(2, 3));
   const attempt = (options: object) => () => compile(model, { inputShape: [3], ...options });
-  expect(attempt({ objective: "speed" })).toThrow('objective must be "latency" or "throughput", got "speed"');
+  expect(attempt({ objective: "speed" })).toThrow('objective must be "latency", "memory" or "throughput", got "speed"');
   expect(attempt({ weightBits: 8 })).toThrow('weightBits is for objective "throughput"');
   expect(attempt({ objective: "throughput", weightBits: 17 })).toThrow(
     "weightBits must be a number from 4 to 16, got 17",

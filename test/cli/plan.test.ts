@@ -102,3 +102,18 @@ test("by memory, and with activations at the client", async () => {
   expect(relu.code, relu.stderr).toBe(0);
   expect(relu.stdout).toMatch(/^input +12, for latency\n/);
 });
+
+test("polynomials of a lower degree are among what would fit", async () => {
+  const vectors = fixture("variants/act-silu.input.npy");
+  const model = ["plan", fixture("variants/act-silu.pt"), "--input-shape", "12", "--no-cache"];
+  const fitted = [...model, "--activations", "polynomial", "--calibrate", vectors];
+  const { code, stdout } = await crcnn([...fitted, "--degrees", "8", "--precision", "1e-6"]);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/polynomials of degree 2, which keep 100\.0 % of the answers \(--degrees 2\)/);
+  expect((await crcnn([...fitted, "--degrees", "2", "--precision", "1e-6"])).code).toBe(0);
+  const unknown = await crcnn([...fitted, "--degrees", "5"]);
+  expect([unknown.code, unknown.stderr]).toEqual([
+    2,
+    expect.stringMatching(/--degrees takes 2 or 3 or 4 or 8, got "5"/),
+  ]);
+});

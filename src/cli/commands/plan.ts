@@ -1,7 +1,6 @@
 /** crcnn plan: what a model will take, before any key exists. */
 
 import {
-  type Alternative,
   type CkksCompileOptions,
   type Compiled,
   type compile as compileNetwork,
@@ -11,7 +10,7 @@ import {
 } from "../../builder/index.ts";
 import { CrcnnError } from "../../errors/index.ts";
 import type { Shape } from "../../plan/index.ts";
-import { activationOptions, parseActivations, prepareModel } from "../activations.ts";
+import { activationOptions, lowerDegrees, type PreparedModel, parseActivations, prepareModel } from "../activations.ts";
 import { parseChoice, parseIntegers, parseShape, parseThreads } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { UsageError } from "../failure.ts";
@@ -20,7 +19,7 @@ import { imageOptions } from "../images.ts";
 import { inputShapeFor } from "../input-shape.ts";
 import { openEngine, reportHere } from "../machine.ts";
 import { cachedCompile, cacheOptions } from "../plan-cache.ts";
-import { describeChange, describePreflight, type FittingChange, type Preflight } from "../plan-report.ts";
+import { type Change, describeChange, describePreflight, type FittingChange, type Preflight } from "../plan-report.ts";
 import { createProgress, type Progress, paint } from "../progress.ts";
 
 const BACKENDS = ["ts", "wasm"] as const;
@@ -84,12 +83,12 @@ export const plan: Command = defineCommand({
     const progress = createProgress();
     try {
       const { model, activations, fitted } = await prepareModel(exact, choice, args, progress);
-      const report = (network: Compiled): PlanReport => {
-        const found = reportHere(model, network, engine);
+      const report = (network: Compiled, of = model): PlanReport => {
+        const found = reportHere(of, network, engine);
         return objective === "memory" && found.objective === "latency" ? { ...found, objective } : found;
       };
       const outcome = await preflight(
-        model,
+        { model, fitted },
         {
           inputShape,
           precision,
@@ -114,10 +113,10 @@ export const plan: Command = defineCommand({
 });
 
 async function preflight(
-  model: SourceModel,
+  { model, fitted }: Pick<PreparedModel, "model" | "fitted">,
   options: CkksCompileOptions,
   compile: typeof compileNetwork,
-  report: (network: Compiled) => PlanReport,
+  report: (network: Compiled, model?: SourceModel) => PlanReport,
   progress: Progress,
 ): Promise<Preflight> {
   const compiling = progress.step("Choosing layouts and parameters");
@@ -135,14 +134,31 @@ async function preflight(
     failure = error;
   }
   const alternatives: FittingChange[] = [];
-  const onAttempt = (change: Alternative["change"]): void =>
-    progress.step("Looking for what fits").done(describeChange(change));
+  const onAttempt = (change: Change): void => progress.step("Looking for what fits").done(describeChange(change));
   const fits = (network: Compiled): boolean => report(network).fitsHeap;
+  for (const { model: lower, fit, degree } of fitted ? lowerDegrees(fitted) : []) {
+    const change = { polynomials: { degree, agreement: fit.agreement } };
+    onAttempt(change);
+    const plan = tryReport(() => report(compile(lower, options), lower));
+    if (!plan?.fitsHeap) continue;
+    alternatives.push({ change, report: plan });
+    break;
+  }
   for (const { change, network } of findAlternatives(model, options, { compile, failure, fits, onAttempt })) {
     alternatives.push({ change, report: report(network) });
   }
   const error = failure instanceof CrcnnError ? { code: failure.code, message: failure.message } : TOO_LARGE;
   return { fits: false, error, ...(found ? { report: found } : {}), alternatives };
+}
+
+/** Undefined where there are no parameters. */
+function tryReport(make: () => PlanReport): PlanReport | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof CrcnnError && error.code === "NO_PARAMETERS") return undefined;
+    throw error;
+  }
 }
 
 const TOO_LARGE = {
