@@ -13,7 +13,6 @@ import {
   type RunOptions,
   type Segment,
   type Shape,
-  sizeOf,
   slotCosts,
 } from "../plan/index.ts";
 import { cutAtRefreshes, type NetworkStep, networkSteps, traceShapes } from "./network.ts";
@@ -96,35 +95,11 @@ export function buildFromPytorch(he: Evaluator, model: SourceModel, options: Bui
 
 function lowerSteps(he: Evaluator, steps: readonly NetworkStep[], layout: Layout, factor: number): LoweredNetwork {
   const { parameters, alpha } = he.context;
-  const { steps: divided, factor: owed } = absorbFactor(steps, layout.shape, factor);
-  const lowered = searchLayout(divided, {
+  return searchLayout(steps, {
     inputShape: layout.shape,
     inputLayout: layout,
+    inputFactor: factor,
     slots: layout.slots,
     costs: slotCosts(parameters.ringDegree, alpha),
   });
-  return { ...lowered, outputFactor: lowered.outputFactor * owed };
-}
-
-/** Takes a factor of the inputs into the first affine maps; what reaches the end is owed by the outputs. */
-function absorbFactor(
-  steps: readonly NetworkStep[],
-  inputShape: Shape,
-  factor: number,
-): { steps: readonly NetworkStep[]; factor: number } {
-  const values = [{ owed: factor, size: sizeOf(inputShape) }];
-  const absorbed = steps.map((step) => {
-    const read = step.inputs.map((value) => values[value]);
-    if (step.algebra.kind === "square") {
-      values.push({ ...read[0], owed: read[0].owed ** 2 });
-      return step;
-    }
-    const { map } = step.algebra;
-    values.push({ owed: 1, size: sizeOf(map.outputShape) });
-    if (read.every(({ owed }) => owed === 1)) return step;
-    const divisors = read.flatMap(({ owed, size }) => new Array<number>(size).fill(owed));
-    const weight = map.weight.map((value, k) => value / divisors[map.column[k]]);
-    return { ...step, algebra: { kind: "affine" as const, map: { ...map, weight } } };
-  });
-  return { steps: absorbed, factor: values[values.length - 1].owed };
 }

@@ -24,7 +24,7 @@ import { type CompiledBatch, compileBatch } from "./batch/compile-batch.ts";
 import { type CompiledIntegers, compileIntegers } from "./batch/integer/compile-integer.ts";
 import type { InputRange } from "./calibration.ts";
 import { type CompileOptions, type ResolvedOptions, resolveOptions } from "./compile-options.ts";
-import { type NetworkStep, networkSteps, requireChain, traceShapes } from "./network.ts";
+import { type NetworkStep, requireChain } from "./network.ts";
 import { type Closest, noParameters } from "./no-parameters.ts";
 import {
   type AnalysedPlan,
@@ -35,7 +35,7 @@ import {
 } from "./planner/parameters.ts";
 import { searchLayout } from "./planner/search.ts";
 import type { SourceModel } from "./source/source-model.ts";
-import { cutModel, type ModelStretch } from "./stretches.ts";
+import { cutModel, type ModelStretch, traceStretches } from "./stretches.ts";
 
 /** A network ready to be run. */
 export interface CompiledNetwork {
@@ -119,11 +119,8 @@ export function compile(
  */
 export function compileInputs(model: SourceModel, options: CompileOptions): unknown {
   const { signal: _, ...resolved } = resolveOptions(model, options);
-  const steps =
-    resolved.activations === "client"
-      ? cutModel(model, resolved).stretches.map(({ calibration: _samples, ...stretch }) => stretch)
-      : networkSteps(model, traceShapes(model, resolved.inputShape));
-  return { options: resolved, layers: model.layers.map(({ index, layer }) => [index, layer.kind]), steps };
+  const stretches = traceStretches(model, resolved).map(({ encrypted: _, owner: __, ...stretch }) => stretch);
+  return { options: resolved, layers: model.layers.map(({ index, layer }) => [index, layer.kind]), stretches };
 }
 
 /** The client is told which inputs the plans were made for. */

@@ -3,7 +3,7 @@
 import {
   batchCostByLayer,
   costByLayer,
-  estimateCost,
+  demandBytes,
   estimateHeap,
   type HeapEstimate,
   type LayerCost,
@@ -124,7 +124,7 @@ function reportNetwork({ manifest, plans, schedules }: CompiledNetwork, machine:
     ),
     images: 1,
     layers: plans.map((plan, i) => costByLayer(plan, parameters, schedules[i], machine)),
-    keyBytes: estimateCost(plans[0], parameters, schedules[0], keys).keyBytes,
+    keyBytes: demandBytes(parameters, keys),
   };
 }
 

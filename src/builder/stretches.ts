@@ -4,7 +4,7 @@ import { CrcnnError } from "../errors/index.ts";
 import type { OwnerLayer, Shape, Tensor } from "../plan/index.ts";
 import type { ResolvedOptions } from "./compile-options.ts";
 import { type NetworkStep, networkSteps, requireSupported, runModel, traceShapes } from "./network.ts";
-import { cutForOwner } from "./owner-stretches.ts";
+import { cutForOwner, type SharedStretch } from "./owner-stretches.ts";
 import type { SourceModel } from "./source/source-model.ts";
 
 /** The layers between two encryptions: those that run encrypted, then those that the key's owner applies. */
@@ -36,27 +36,43 @@ export function cutModel(
     activations,
   }: Pick<ResolvedOptions, "inputShape" | "samples" | "rencryptPositions" | "activations">,
 ): CutModel {
+  const stretches: ModelStretch[] = [];
+  const outputs: (readonly Tensor[])[] = [];
+  let calibration = samples;
+  for (const { encrypted, owner, ...stretch } of traceStretches(model, {
+    inputShape,
+    rencryptPositions,
+    activations,
+  })) {
+    stretches.push({ ...stretch, calibration });
+    const results = calibration.map((sample) => runModel(encrypted, sample));
+    outputs.push(results);
+    calibration = owner.layers.length === 0 ? results : results.map((sample) => runModel(owner, sample));
+  }
+  return { stretches, largestOutput: requireOutputs(outputs) };
+}
+
+/** A stretch without inputs to measure it with, and the models that it is made of. */
+export type TracedStretch = Omit<ModelStretch, "calibration"> & Pick<SharedStretch, "encrypted" | "owner">;
+
+/** The stretches as they are before anything is measured. @throws as {@link cutModel}, but for what only values show. */
+export function traceStretches(
+  model: SourceModel,
+  {
+    inputShape,
+    rencryptPositions,
+    activations,
+  }: Pick<ResolvedOptions, "inputShape" | "rencryptPositions" | "activations">,
+): TracedStretch[] {
   if (activations !== "client") requireSupported(model);
   traceShapes(model, inputShape);
   let shape = inputShape;
-  let calibration = samples;
-  const stretches: ModelStretch[] = [];
-  const outputs: (readonly Tensor[])[] = [];
-  for (const { encrypted, owner, ownerLayers } of cutForOwner(model, rencryptPositions)) {
+  return cutForOwner(model, rencryptPositions).map(({ encrypted, owner, ownerLayers }) => {
     const shapes = traceShapes(encrypted, shape);
-    stretches.push({ inputShape: shape, steps: networkSteps(encrypted, shapes), ownerLayers, calibration });
-    const results = calibration.map((sample) => runModel(encrypted, sample));
-    outputs.push(results);
-    shape = shapes[shapes.length - 1];
-    if (owner.layers.length === 0) {
-      calibration = results;
-    } else {
-      const applied = traceShapes(owner, shape);
-      shape = applied[applied.length - 1];
-      calibration = results.map((sample) => runModel(owner, sample));
-    }
-  }
-  return { stretches, largestOutput: requireOutputs(outputs) };
+    const traced = { inputShape: shape, steps: networkSteps(encrypted, shapes), ownerLayers, encrypted, owner };
+    shape = traceShapes(owner, shapes[shapes.length - 1]).slice(-1)[0];
+    return traced;
+  });
 }
 
 /**

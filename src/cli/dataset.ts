@@ -19,6 +19,20 @@ const DATA_SETS: Readonly<Record<string, { readonly folders: readonly string[]; 
     CIFAR10: { folders: ["cifar-10-batches-bin", "CIFAR10/cifar-10-batches-bin", "CIFAR10", ""], files: CIFAR_NAMES },
   };
 
+/** Options of commands that read one image, for citty. */
+export const datasetOptions = {
+  data: {
+    type: "string",
+    valueHint: "DIR",
+    description: "Where MNIST, FashionMNIST or CIFAR10 are looked for; nothing is downloaded",
+  },
+  index: {
+    type: "string",
+    valueHint: "N",
+    description: "Which image of the file, counted from 0; the first by default",
+  },
+} as const;
+
 export interface TestImage {
   readonly tensor: Tensor;
   readonly inputRange: InputRange;

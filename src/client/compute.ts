@@ -33,13 +33,12 @@ import {
   MAX_MANIFEST_BYTES,
   parseBulkJson,
   parseModelList,
-  parseTiming,
   paths,
 } from "../protocol/index.ts";
 import { serializeEvaluationKeys, serializePublicKey } from "../rlwe/index.ts";
 import type { ComputeConfig } from "./config.ts";
 import type { Classification, ClientProgress, Traffic } from "./session.ts";
-import { stopwatch } from "./stopwatch.ts";
+import { addRoundTrip, stopwatch } from "./stopwatch.ts";
 import { createTransport, type Fetch, type Transport } from "./transport.ts";
 
 export interface ComputeLayersOptions {
@@ -119,12 +118,7 @@ export async function computeLayers(
         limit: MAX_COMPUTE_BYTES,
         signal,
       });
-      const roundTrip = lap();
-      const evaluated = Math.min(parseTiming(answer.headers.get("server-timing")) ?? roundTrip, roundTrip);
-      milliseconds.evaluate += evaluated;
-      milliseconds.transfer += roundTrip - evaluated;
-      bytes.up += body.length;
-      bytes.down += answer.bytes.length;
+      addRoundTrip({ milliseconds, bytes }, body.length, answer, lap());
       const { data: nested } = parseBulkJson(answer.bytes, "the server's answer", { values: MAX_COMPUTE_VALUES });
       const flat = flatten(nested, "data", { axes: MAX_COMPUTE_AXES, elements: MAX_COMPUTE_ELEMENTS });
       return decodeCiphertexts(context, flat, "data", MAX_COMPUTE_COMPONENTS);

@@ -14,9 +14,9 @@ import {
   sizeOf,
   type Tensor,
 } from "../plan/index.ts";
-import { maximumCiphertextBytes, type PlanRequest, parseTiming, paths } from "../protocol/index.ts";
+import { maximumCiphertextBytes, type PlanRequest, paths } from "../protocol/index.ts";
 import { freeCiphertext } from "../rlwe/index.ts";
-import { stopwatch } from "./stopwatch.ts";
+import { addRoundTrip, stopwatch } from "./stopwatch.ts";
 import type { Transport } from "./transport.ts";
 
 /** In the order in which they happen; the last three for each image. */
@@ -150,12 +150,7 @@ export function createSession({
           limit: resultLimit(segment),
           signal,
         });
-        const roundTrip = lap();
-        const evaluate = Math.min(parseTiming(answer.headers.get("server-timing")) ?? roundTrip, roundTrip);
-        milliseconds.evaluate += evaluate;
-        milliseconds.transfer += roundTrip - evaluate;
-        bytes.up += body.length;
-        bytes.down += answer.bytes.length;
+        addRoundTrip({ milliseconds, bytes }, body.length, answer, lap());
 
         onProgress({ step: "decrypt", done: n, total });
         const read = (): Tensor => decrypt(segment, answer.bytes);

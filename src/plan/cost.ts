@@ -17,7 +17,7 @@ import {
   WASM_COSTS,
 } from "./kernel-counts.ts";
 import type { NodeId, Plan } from "./plan.ts";
-import type { KeyDemand, Schedule } from "./schedule.ts";
+import { type KeyDemand, keyLevels, type Schedule } from "./schedule.ts";
 import type { SlotCosts } from "./slot-cost.ts";
 
 export { type KernelCounts, type MachineCosts, type SumCosts, WASM_COSTS } from "./kernel-counts.ts";
@@ -38,11 +38,6 @@ export function keyBytes(
 export function polynomialBytes({ ringDegree, dataPrimes }: RlweParameters, level: number): number {
   const bits = dataPrimes.slice(0, level + 1).reduce((sum, prime) => sum + Math.ceil(Math.log2(prime)), 0);
   return (bits * ringDegree) / 8;
-}
-
-function keyLevels({ rotations, relinearization }: KeyDemand): number[] {
-  const levels = rotations.map(({ level }) => level);
-  return relinearization < 0 ? levels : [...levels, relinearization];
 }
 
 /** Bytes on the wire of all evaluation keys. */

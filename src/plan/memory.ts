@@ -4,7 +4,7 @@ import type { RlweParameters } from "../rlwe/index.ts";
 import { programBytes } from "./encrypted.ts";
 import { planHoisting } from "./hoisting.ts";
 import { countUses, type Plan, sourcesOf } from "./plan.ts";
-import type { KeyDemand, Schedule } from "./schedule.ts";
+import { type KeyDemand, keyLevels, type Schedule } from "./schedule.ts";
 
 /** Bytes. Keys and tables are there once for all segments of a network. */
 export interface HeapEstimate {
@@ -33,9 +33,7 @@ export function estimateHeap(
 ): HeapEstimate {
   const { ringDegree, dataPrimes, specialPrimes, digitPrimes = specialPrimes.length } = parameters;
   const limb = ringDegree * WORD_BYTES;
-  const keyLevels = demand.rotations.map(({ level }) => level);
-  if (demand.relinearization >= 0) keyLevels.push(demand.relinearization);
-  const keyLimbs = keyLevels.reduce(
+  const keyLimbs = keyLevels(demand).reduce(
     (sum, level) => sum + 2 * Math.ceil((level + 1) / digitPrimes) * (level + 1 + specialPrimes.length),
     0,
   );

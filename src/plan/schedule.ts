@@ -128,6 +128,12 @@ export interface KeyDemand {
   readonly relinearization: number;
 }
 
+/** The level of every key, those of rotations first. */
+export function keyLevels({ rotations, relinearization }: KeyDemand): number[] {
+  const levels = rotations.map(({ level }) => level);
+  return relinearization < 0 ? levels : [...levels, relinearization];
+}
+
 export function demandKeys(plan: Plan, { levels }: Schedule): KeyDemand {
   const byStep = new Map<number, number>();
   let relinearization = -1;

@@ -1,6 +1,6 @@
 /** How large the messages of a session can be, known from the plan alone: both sides refuse more before they read it. */
 
-import { keyBytes, type PlanManifest, polynomialBytes } from "../plan/index.ts";
+import { demandBytes, keyLevels, type PlanManifest, polynomialBytes } from "../plan/index.ts";
 import type { RlweParameters } from "../rlwe/index.ts";
 
 /** JSON requests are short. */
@@ -19,9 +19,7 @@ const COMPONENTS = 3;
 
 /** Length of the evaluation keys' message: exact, because the manifest lists them. */
 export function evaluationKeyBytes({ parameters, keys }: Pick<PlanManifest, "parameters" | "keys">): number {
-  const levels = keys.rotations.map(({ level }) => level);
-  if (keys.relinearization >= 0) levels.push(keys.relinearization);
-  return levels.reduce((sum, level) => sum + KEY_BYTES + keyBytes(parameters, level), HEADER_BYTES);
+  return HEADER_BYTES + KEY_BYTES * keyLevels(keys).length + demandBytes(parameters, keys);
 }
 
 /** Most bytes of a message with this many ciphertexts at this level or below. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type CompiledBatch, compile, runModel, type SourceModel } from "../../src/builder/index.ts";
 import { readImages, readLabels } from "../../src/data/index.ts";
-import { linearLayer, squareLayer } from "../../src/layers/index.ts";
+import { squareLayer } from "../../src/layers/index.ts";
 import { createOwner } from "../../src/owner/index.ts";
 import {
   createCkksBatchOperations,
@@ -14,6 +14,8 @@ import {
   tensor,
 } from "../../src/plan/index.ts";
 import { freeCiphertext, maximumModulusBits, modulusBits } from "../../src/rlwe/index.ts";
+import { chainOf } from "../helpers/chain.ts";
+import { denseLayers } from "../helpers/dense.ts";
 import { argmax, loadFixture } from "../helpers/encrypted.ts";
 import { readNpy, unbatch } from "../helpers/npy.ts";
 import { numbers } from "../helpers/plans.ts";
@@ -79,16 +81,8 @@ describe("LeNet-1 on the thousand images of the test set, in one batch", () => {
   });
 });
 
-function modelOf(...layers: Layer[]): SourceModel {
-  return { layers: layers.map((layer, index) => ({ position: String(index), index, layer })) };
-}
-
-const next = numbers(3);
-const dense = (outputs: number, inputs: number): Layer =>
-  linearLayer({
-    weight: { shape: [outputs, inputs], data: Array.from({ length: outputs * inputs }, () => next() / 2) },
-    bias: { shape: [outputs], data: Array.from({ length: outputs }, () => next()) },
-  });
+const modelOf = (...layers: Layer[]): SourceModel => chainOf(layers);
+const dense = denseLayers(numbers(3));
 
 test("re-encryption positions cut the plan into segments of one chain", async () => {
   const model = modelOf(dense(6, 4), squareLayer(), dense(3, 6), squareLayer(), dense(2, 3));

@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { compile, runModel, type SourceModel } from "../../src/builder/index.ts";
 import { readImages } from "../../src/data/index.ts";
-import { linearLayer, squareLayer } from "../../src/layers/index.ts";
+import { squareLayer } from "../../src/layers/index.ts";
 import { type AffineStage, type Layer, runIntegerClear, type Tensor, tensor } from "../../src/plan/index.ts";
 import { maximumModulusBits, modulusBits } from "../../src/rlwe/index.ts";
+import { chainOf } from "../helpers/chain.ts";
+import { denseLayers } from "../helpers/dense.ts";
 import { argmax, loadFixture } from "../helpers/encrypted.ts";
 import { runIntegers } from "../helpers/integers.ts";
 import { numbers } from "../helpers/plans.ts";
@@ -14,16 +16,8 @@ const read = (name: string): Uint8Array => readFileSync(new URL(`../fixtures/dat
 const { images } = readImages(read("mnist-t10k-first1000-images-idx3-ubyte.gz"), "images");
 const OPTIONS = { inputShape: [1, 28, 28], scheme: "bfv" } as const;
 
-function modelOf(...layers: Layer[]): SourceModel {
-  return { layers: layers.map((layer, index) => ({ position: String(index), index, layer })) };
-}
-
-const next = numbers(3);
-const dense = (outputs: number, inputs: number): Layer =>
-  linearLayer({
-    weight: { shape: [outputs, inputs], data: Array.from({ length: outputs * inputs }, () => next() / 2) },
-    bias: { shape: [outputs], data: Array.from({ length: outputs }, () => next()) },
-  });
+const modelOf = (...layers: Layer[]): SourceModel => chainOf(layers);
+const dense = denseLayers(numbers(3));
 
 /** Largest error, relative to the largest value of the same tensor. */
 function relativeError(found: Tensor, expected: Tensor): number {

@@ -41,37 +41,13 @@ function expectClose(found: readonly number[], expected: ArrayLike<number>, rela
 
 const LENET = fixture("models/lenet1-square/lenet1-square.pt");
 
-test("weights run with their architecture from a file", async () => {
-  const architecture = fixture("architectures/linear.json");
-  const weights = fixture("old-torch/linear.torch1.13.1.pth");
+test.each([
+  ["weights with their architecture from a file", "pth", ["--architecture", fixture("architectures/linear.json")]],
+  ["an ONNX model as its torch file does", "op9.onnx", []],
+])("%s: it runs", async (_, form, options) => {
+  const model = fixture(`old-torch/linear.torch1.13.1.${form}`);
   const digits = fixture("data/mnist16-images-idx3-ubyte.gz");
-  const { stdout, stderr, code } = await crcnn([
-    "run",
-    weights,
-    digits,
-    "--architecture",
-    architecture,
-    "--json",
-    "--first",
-    "1",
-  ]);
-  expect(code, stderr).toBe(0);
-  const [expected] = unbatch(readNpy("models/linear/linear.logits.npy"));
-  const [{ logits, plainLogits }] = parse(stdout) as [Line];
-  expectClose(plainLogits, expected!.data, 1e-6);
-  expectClose(logits, expected!.data, 3e-4);
-});
-
-test("an ONNX model runs as its torch file does", async () => {
-  const model = fixture("old-torch/linear.torch1.13.1.op9.onnx");
-  const { stdout, stderr, code } = await crcnn([
-    "run",
-    model,
-    fixture("data/mnist16-images-idx3-ubyte.gz"),
-    "--json",
-    "--first",
-    "1",
-  ]);
+  const { stdout, stderr, code } = await crcnn(["run", model, digits, ...options, "--json", "--first", "1"]);
   expect(code, stderr).toBe(0);
   const [expected] = unbatch(readNpy("models/linear/linear.logits.npy"));
   const [{ logits, plainLogits }] = parse(stdout) as [Line];

@@ -30,6 +30,17 @@ export function numbers(seed: number): () => number {
   };
 }
 
+/** Bytes that are the same on every run: the same keys and ciphertexts wherever they are made. Not random at all. */
+export function fixedRandom(): (bytes: Uint8Array) => void {
+  let state = 1;
+  return (bytes) => {
+    for (let i = 0; i < bytes.length; i++) {
+      state = (Math.imul(state, 1664525) + 1013904223) | 0;
+      bytes[i] = state >>> 24;
+    }
+  };
+}
+
 export const seeds: fc.Arbitrary<number> = fc.integer({ min: 1, max: 2 ** 30 });
 
 /** A map with about a third of its entries. */

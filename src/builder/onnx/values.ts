@@ -57,8 +57,3 @@ export function countElements(shape: readonly number[], kind: Constant["kind"], 
   }
   return count;
 }
-
-/** Axes of a constant or of a tensor with its batch axis. */
-export function rankOf(value: Value): number {
-  return value.kind === "activation" ? value.shape.length + 1 : value.shape.length;
-}

@@ -13,13 +13,18 @@ import {
 export interface AssembleOptions {
   readonly packing: InputPacking;
   readonly output: Layout;
+  /** The input's slots hold so many times the true values. */
+  readonly inputFactor: number;
   /** By products to come. */
   readonly prices: readonly LevelPrices[];
 }
 
-export function assemble(decisions: readonly Decision[], { packing, output, prices }: AssembleOptions): LoweredNetwork {
+export function assemble(
+  decisions: readonly Decision[],
+  { packing, output, inputFactor, prices }: AssembleOptions,
+): LoweredNetwork {
   const { slots, ciphertexts } = packing;
-  const lowered = lowerDecisions(polishAll(decisions, prices), { factor: 1, ciphertexts });
+  const lowered = lowerDecisions(polishAll(decisions, prices), { factor: inputFactor, ciphertexts });
   return { slots, input: packing, output, ...lowered };
 }
 

@@ -38,6 +38,8 @@ export interface SearchOptions {
   readonly costs: SlotCosts;
   /** The layout that the input has already; where omitted the client packs it as suits the network best. */
   readonly inputLayout?: Layout;
+  /** The input's slots hold so many times the true values; 1 where omitted. */
+  readonly inputFactor?: number;
   /** Layouts that need more ciphertexts are left out while others fit; twice what the largest tensor needs where omitted. */
   readonly maxCiphertexts?: number;
   /** Layouts kept at each boundary; 16 where omitted. */
@@ -108,7 +110,7 @@ interface Boundary {
  */
 export function searchLayout(steps: readonly NetworkStep[], options: SearchOptions): LoweredNetwork {
   validate(steps, options);
-  const { slots, inputShape, costs, maxCiphertexts } = options;
+  const { slots, inputShape, inputFactor = 1, costs, maxCiphertexts } = options;
   const graph = graphOf(steps, inputShape);
   const { links } = graph;
   const groups = affineGroups(graph);
@@ -148,7 +150,7 @@ export function searchLayout(steps: readonly NetworkStep[], options: SearchOptio
     );
   }
   const output = reshapeLayout(best.held.get(links.length)!.layout, graph.outputShape);
-  return assemble(decisionsOf(best), { packing: best.start.packing, output, prices: search.prices });
+  return assemble(decisionsOf(best), { packing: best.start.packing, output, inputFactor, prices: search.prices });
 }
 
 function validate(steps: readonly NetworkStep[], options: SearchOptions): void {

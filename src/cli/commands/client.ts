@@ -6,7 +6,7 @@ import type { Tensor } from "../../plan/index.ts";
 import { type Comparison, compareTensors } from "../../tester/index.ts";
 import { parseInteger } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
-import { readTestImage } from "../dataset.ts";
+import { datasetOptions, readTestImage } from "../dataset.ts";
 import { UsageError } from "../failure.ts";
 import { loadLayers, modelOptions, readNamed } from "../files.ts";
 import { argmax, formatBytes, formatMilliseconds, formatTable } from "../format.ts";
@@ -27,16 +27,7 @@ export const client: Command = defineCommand({
       valueHint: "FILE",
       description: 'PNG, .npy or IDX, gzipped or not, or with --data a name; instead of the file\'s "image"',
     },
-    data: {
-      type: "string",
-      valueHint: "DIR",
-      description: "Where MNIST, FashionMNIST or CIFAR10 are looked for; nothing is downloaded",
-    },
-    index: {
-      type: "string",
-      valueHint: "N",
-      description: "Which image of the file, counted from 0; the first by default",
-    },
+    ...datasetOptions,
     debug: { type: "boolean", description: "Compare with the model in the clear, which --model names" },
     model: { type: "string", valueHint: "FILE", description: "The same model as the server's, for --debug" },
     ...modelOptions,

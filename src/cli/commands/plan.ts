@@ -135,7 +135,13 @@ async function preflight(
   }
   const alternatives: FittingChange[] = [];
   const onAttempt = (change: Change): void => progress.step("Looking for what fits").done(describeChange(change));
-  const fits = (network: Compiled): boolean => report(network).fitsHeap;
+  // Each takes a fifth of a second, and is wanted once more where the network fits.
+  const reports = new Map<Compiled, PlanReport>();
+  const fits = (network: Compiled): boolean => {
+    const own = report(network);
+    reports.set(network, own);
+    return own.fitsHeap;
+  };
   for (const { model: lower, fit, degree } of fitted ? lowerDegrees(fitted) : []) {
     const change = { polynomials: { degree, agreement: fit.agreement } };
     onAttempt(change);
@@ -145,7 +151,7 @@ async function preflight(
     break;
   }
   for (const { change, network } of findAlternatives(model, options, { compile, failure, fits, onAttempt })) {
-    alternatives.push({ change, report: report(network) });
+    alternatives.push({ change, report: reports.get(network)! });
   }
   const error = failure instanceof CrcnnError ? { code: failure.code, message: failure.message } : TOO_LARGE;
   return { fits: false, error, ...(found ? { report: found } : {}), alternatives };

@@ -6,7 +6,7 @@ import { MAX_THREADS } from "../../math/index.ts";
 import { parseTesterConfiguration, type SetReport, type TesterConfiguration } from "../../tester/index.ts";
 import { parseInteger } from "../arguments.ts";
 import { type Command, defineCommand } from "../command.ts";
-import { readTestImage } from "../dataset.ts";
+import { datasetOptions, readTestImage } from "../dataset.ts";
 import { UsageError } from "../failure.ts";
 import { modelOptions, readModelFile, readNamed } from "../files.ts";
 import { formatMilliseconds } from "../format.ts";
@@ -31,16 +31,7 @@ export const testParameters: Command = defineCommand({
       valueHint: "FILE",
       description: 'PNG, .npy or IDX, gzipped or not, or with --data a name; instead of the file\'s "dataset"',
     },
-    data: {
-      type: "string",
-      valueHint: "DIR",
-      description: "Where MNIST, FashionMNIST or CIFAR10 are looked for; nothing is downloaded",
-    },
-    index: {
-      type: "string",
-      valueHint: "N",
-      description: "Which image of the file, counted from 0; the first by default",
-    },
+    ...datasetOptions,
     layers: {
       type: "string",
       valueHint: "NUMBERS",

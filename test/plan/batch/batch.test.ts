@@ -18,6 +18,7 @@ import {
   runBatchClear,
 } from "../../../src/plan/index.ts";
 import { freeCiphertext } from "../../../src/rlwe/index.ts";
+import { fixedRandom } from "../../helpers/plans.ts";
 import { expectRefusal, expectWithin } from "../../helpers/rlwe.ts";
 import { conv, linear, NETWORKS, pool } from "./networks.ts";
 import { DEGREE, draftLayers, openBatch, randomTensors, toyChain } from "./support.ts";
@@ -89,15 +90,8 @@ describe("a batch on ciphertexts", () => {
   test("two threads and the TypeScript kernels agree with one thread bit for bit", async () => {
     const outcomes = await Promise.all(
       [{}, { threads: 2 }, { backend: "ts" as const }].map(async (options) => {
-        let state = 1;
         // The same randomness for all: the same ciphertexts.
-        const random = (bytes: Uint8Array): void => {
-          for (let i = 0; i < bytes.length; i++) {
-            state = (Math.imul(state, 1664525) + 1013904223) | 0;
-            bytes[i] = state >>> 24;
-          }
-        };
-        const { owner, manifest, program } = await openBatch(plan, CHAIN, SCALE, { ...options, random });
+        const { owner, manifest, program } = await openBatch(plan, CHAIN, SCALE, { ...options, random: fixedRandom() });
         const outputs = runBatch(program, owner.encryptBatch(manifest.segments[0]!, inputs.slice(0, 3)));
         const { words } = owner.context.ring.heap;
         const residues = outputs.flatMap(({ components }) =>

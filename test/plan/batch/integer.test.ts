@@ -13,7 +13,7 @@ import {
   tensor,
 } from "../../../src/plan/index.ts";
 import { freeCiphertext } from "../../../src/rlwe/index.ts";
-import { seeds } from "../../helpers/plans.ts";
+import { fixedRandom, seeds } from "../../helpers/plans.ts";
 import {
   affinePlan,
   CHAIN,
@@ -202,14 +202,8 @@ test("two threads and the TypeScript kernels agree with one thread bit for bit",
   const moduli = leastModuli(spanOf({ outputBounds }), CHAIN);
   const outcomes = await Promise.all(
     [{}, { threads: 2 }, { backend: "ts" as const }].map(async (options) => {
-      let state = 1;
-      const random = (bytes: Uint8Array): void => {
-        for (let i = 0; i < bytes.length; i++) {
-          state = (Math.imul(state, 1664525) + 1013904223) | 0;
-          bytes[i] = state >>> 24;
-        }
-      };
-      const { owner, evaluate } = await openIntegers(network, CHAIN, moduli, { ...options, random });
+      // The same randomness for all: the same ciphertexts.
+      const { owner, evaluate } = await openIntegers(network, CHAIN, moduli, { ...options, random: fixedRandom() });
       const [outputs] = evaluate(images);
       const { words } = owner.contexts[0]!.ring.heap;
       const residues = outputs!.flatMap(({ components }) =>
