@@ -158,6 +158,25 @@ describe("options", () => {
     expect(relativeError(net, lowered)).toBeLessThan(1e-9);
   });
 
+  test.each<[string, () => Layer[]]>([
+    ["into the first map", () => [conv(1, 2, 3), square(), flatten(), linear(72, 5)]],
+    ["through a square", () => [square(), flatten(), linear(64, 5)]],
+    ["to the outputs, where no map takes it in", () => [square(), square()]],
+    ["through a pool", () => [pool(2), square()]],
+  ])("a factor that the input has goes %s", (_, layers) => {
+    const net = network([1, 8, 8], layers());
+    const inputLayout = flatLayout(net.inputShape, 128);
+    const search = { inputShape: net.inputShape, inputLayout, slots: 128, costs: typescriptPrices };
+    const input = Float64Array.from({ length: 64 }, randomNumbers(5));
+    const expected = reference(net, input);
+    const lowered = searchLayout(net.steps, { ...search, inputFactor: 3 });
+    const got = evaluateLowered(
+      lowered,
+      input.map((value) => 3 * value),
+    );
+    for (const [i, value] of expected.entries()) expect(got[i]).toBeCloseTo(value, 10);
+  });
+
   test("layer numbers are the source's", () => {
     const shifted = net.steps.map((step) => ({ ...step, index: step.index + 10 }));
     const ranges = searchLayout(shifted, options).stages.map(({ layers }) => layers);
