@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { CrcnnError } from "../../src/errors/index.ts";
 import {
   analysePlan,
   applyAffine,
@@ -12,28 +11,15 @@ import {
   flatLayout,
   formatPlan,
   hashPlan,
-  keySwitchVariance,
   type PlanNode,
   planDepth,
   planHoisting,
   prepareProgram,
-  rescaleVariance,
   runClear,
   runEncrypted,
   schedulePlan,
-  type Tensor,
 } from "../../src/plan/index.ts";
-import { naiveAffine, naiveNetwork } from "../helpers/naive-lowering.ts";
-import {
-  encryptedRun,
-  numbers,
-  POLICY,
-  randomMap,
-  SLOTS,
-  seeds,
-  smallNetwork,
-  toyParameters,
-} from "../helpers/plans.ts";
+import { encryptedRun, POLICY, SLOTS, seeds, smallNetwork, toyParameters } from "../helpers/plans.ts";
 
 const largestDifference = (left: Float64Array, right: Float64Array): number =>
   left.reduce((most, value, i) => Math.max(most, Math.abs(value - right[i]!)), 0);
@@ -278,41 +264,6 @@ describe("encrypted", () => {
   });
 });
 
-describe("noise", () => {
-  test.each([1, 2])("alpha %i: the measured error agrees with the prediction within 30 %", async (alpha) => {
-    const { plan, input } = smallNetwork(21);
-    const { owner, schedule, run } = await encryptedRun(plan, toyParameters(alpha));
-    const want = runClear(plan, input).data;
-    let sum = 0;
-    const runs = 40;
-    for (let i = 0; i < runs; i++) {
-      for (const [e, value] of run(input).data.entries()) sum += (value - want[e]!) ** 2 / (runs * want.length);
-    }
-    const predicted = estimateNoise(plan, analysePlan(plan, [input]), owner.context.parameters, schedule);
-    expect(Math.sqrt(sum) / predicted).toBeGreaterThan(0.7);
-    expect(Math.sqrt(sum) / predicted).toBeLessThan(1.3);
-  });
-
-  test("the figures of single operations are those of the literature", () => {
-    expect(Math.sqrt(rescaleVariance(8192))).toBeCloseTo(21.3, 1);
-    const [p, q] = [2 ** 30, 2 ** 30];
-    const six = {
-      ringDegree: 8192,
-      dataPrimes: new Array(6).fill(q),
-      specialPrimes: [p],
-      security: "insecure" as const,
-    };
-    expect(Math.sqrt(keySwitchVariance(six, 5))).toBeGreaterThan(200);
-    expect(Math.sqrt(keySwitchVariance(six, 5))).toBeLessThan(215);
-    const pairs = {
-      ...six,
-      dataPrimes: [2 ** 27, 2 ** 27, ...new Array(4).fill(2 ** 26)],
-      specialPrimes: [2 ** 28, 2 ** 28],
-    };
-    expect(Math.sqrt(keySwitchVariance(pairs, 5))).toBeLessThan(35);
-  });
-});
-
 describe("cost", () => {
   test.each([1, 2, 3])("alpha %i: predicted kernel calls are those that the kernels are called for", async (alpha) => {
     const { plan, input } = smallNetwork(31);
@@ -391,15 +342,4 @@ describe("schedule and hash", () => {
     expect(hashPlan(changed)).not.toBe(hashPlan(plan));
     expect(formatPlan(plan).split("\n")).toHaveLength(plan.nodes.length);
   });
-});
-
-test("several inputs of one value range are analysed together", () => {
-  const map = randomMap(4, 4, numbers(2));
-  const plan = emitPlan(naiveNetwork(SLOTS, [naiveAffine(map, SLOTS, 0)]), {
-    foldsBeforeRescale: false,
-    rescaleLast: false,
-  });
-  const inputs: Tensor[] = [1, -3, 2].map((value) => ({ shape: [4], data: new Float64Array(4).fill(value) }));
-  expect(analysePlan(plan, inputs).largest[0]).toBe(3);
-  expect(() => runClear(plan, { shape: [5], data: new Float64Array(5) })).toThrow(CrcnnError);
 });
